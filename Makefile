@@ -1,0 +1,44 @@
+# make demo and make test each work from a fresh clone with nothing but Python 3.11+.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test lint docs clean
+
+demo: $(VENV)/.demo
+	$(BIN)/hsiode demo
+
+test: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest --cov -n 2 --dist worksteal
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going docs docs/_build
+
+$(VENV)/.python: constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt pip
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.python pyproject.toml
+	$(PIP) install --constraint constraints.txt --editable ".[plot]"
+	touch $@
+
+$(VENV)/.test: $(VENV)/.python pyproject.toml
+	$(PIP) install --constraint constraints.txt --editable ".[all]" --group test --group lint
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	$(PIP) install --constraint constraints.txt --group docs
+	touch $@
+
+clean:
+	rm -rf $(VENV) docs/_build docs/api
