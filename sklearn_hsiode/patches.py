@@ -1,0 +1,262 @@
+"""PatchExtractor and PatchSamples: neighbourhoods, cut only when asked for."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import distance_transform_edt
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_hsiode.pixels import PixelSamples, require_pixels
+from sklearn_hsiode.scene import Scene
+
+OUTSIDE = -1
+PADDING_MODES = {"reflect": "reflect", "edge": "edge", "zero": "constant"}
+
+
+class PatchSamples:
+    """Square neighbourhoods of pixels, as a lazy array of shape (n, bands, size, size).
+
+    Made by :meth:`PatchExtractor.transform`. Indexed by rows it is a view of fewer patches;
+    a single patch, or all of them with ``np.asarray``, are float32 arrays.
+
+    Parameters
+    ----------
+    pixels : PixelSamples of shape (n, bands)
+        The pixels in the centres.
+    patch_size : int
+        Side of a patch in pixels, odd.
+    padding : {"reflect", "edge", "zero"}
+        What lies beyond the border of the scene.
+
+    Attributes
+    ----------
+    pixels, patch_size, padding
+        As given.
+    """
+
+    ndim = 4
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, pixels: PixelSamples, patch_size: int, padding: str = "reflect") -> None:
+        self.pixels = pixels
+        self.patch_size = patch_size
+        self.padding = padding
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Number of patches, bands, and twice the patch size."""
+        return (*self.pixels.shape, self.patch_size, self.patch_size)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def cutter(
+        self, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> PatchCutter:
+        """What cuts mini-batches of these patches on a device."""
+        return PatchCutter(self, device, dtype)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("PatchSamples cannot become an array without cutting every patch.")
+        patches = self.cutter()(np.arange(len(self))).numpy()
+        return np.ascontiguousarray(patches, dtype=dtype)
+
+    def __getitem__(self, key: Any) -> PatchSamples | np.ndarray:
+        if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
+            key = key[0]
+        if isinstance(key, tuple):
+            return np.asarray(self)[key]
+        if isinstance(key, Integral):
+            return np.asarray(self[[key]])[0]
+        return PatchSamples(self.pixels[key], self.patch_size, self.padding)  # type: ignore[arg-type]
+
+    def take(
+        self, indices: Any, axis: int | None = 0, out: None = None, mode: str = "raise"
+    ) -> Any:
+        """Patches by integer index, as ``numpy.take`` along the first axis."""
+        return self[np.asarray(indices)]
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        # scikit-learn's array API dispatch asks every X for its namespace.
+        return np
+
+    def __repr__(self) -> str:
+        size = self.patch_size
+        return f"PatchSamples({len(self)} patches of {size} x {size} pixels, {self.pixels.scene!r})"
+
+
+class PatchCutter:
+    """Cuts any of a set of patches, a mini-batch in one indexed operation on one device.
+
+    The cube goes to the device once, in its own type; on the CPU it is shared, not copied.
+    A call takes row numbers and returns a tensor of shape (len(index), bands, size, size)
+    in channels-last memory.
+    """
+
+    def __init__(
+        self, patches: PatchSamples, device: torch.device | str, dtype: torch.dtype
+    ) -> None:
+        pixels, half = patches.pixels, patches.patch_size // 2
+        self.dtype = dtype
+        self.spectra = _shared_tensor(pixels.scene.spectra).to(device)
+        self.source = torch.from_numpy(_padded_source(pixels.scene, half, patches.padding))
+        self.source = self.source.to(device)
+        self.rows = torch.from_numpy(pixels.rows).to(device)
+        self.cols = torch.from_numpy(pixels.cols).to(device)
+        # Padding has moved every pixel by half a patch, so a window starts at its pixel.
+        self.window = torch.arange(patches.patch_size, device=device)
+
+    def __call__(self, index: Any) -> torch.Tensor:
+        index = torch.as_tensor(index, device=self.window.device)
+        rows = self.rows[index, None] + self.window
+        cols = self.cols[index, None] + self.window
+        source = self.source[rows[:, :, None], cols[:, None, :]]
+        patches = self.spectra.index_select(0, source.clamp(min=0).flatten())
+        patches = patches.view(*source.shape, -1).to(self.dtype)
+        patches.masked_fill_((source == OUTSIDE).unsqueeze(-1), 0)
+        return patches.permute(0, 3, 1, 2)
+
+
+class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Turn pixels of a scene into the square neighbourhoods around them.
+
+    Nothing is cut here: the result is a lazy array, and a classifier of this package cuts a
+    mini-batch of patches when it needs one. Not to be confused with scikit-learn's class of
+    the same name, which samples random patches of photographs.
+
+    Parameters
+    ----------
+    patch_size : int, default=11
+        Side of a patch in pixels, odd so that its pixel lies in the centre.
+    padding : {"reflect", "edge", "zero"}, default="reflect"
+        What a patch sees beyond the border of the scene: its mirror image, its outermost
+        pixels, or zeros (as in the paper). Pixels outside the scene's mask are treated
+        likewise: they take the spectrum of the nearest valid pixel, or zero.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of bands seen in :meth:`fit`.
+
+    Examples
+    --------
+    >>> from sklearn_hsiode import PatchExtractor
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> patches = PatchExtractor(patch_size=7).fit_transform(X[:100])
+    >>> patches.shape
+    (100, 48, 7, 7)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "patch_size": [Integral],
+        "padding": [StrOptions(set(PADDING_MODES))],
+    }
+
+    def __init__(self, patch_size: int = 11, padding: str = "reflect") -> None:
+        self.patch_size = patch_size
+        self.padding = padding
+
+    def fit(self, X: PixelSamples, y: Any = None) -> PatchExtractor:
+        """Check the parameters against the scene, and remember the number of bands.
+
+        Parameters
+        ----------
+        X : PixelSamples of shape (n, bands)
+            Pixels that know their scene.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : PatchExtractor
+
+        Raises
+        ------
+        TypeError
+            When X is a plain array, which has no neighbourhoods.
+        ValueError
+            When the patch size is not a positive odd integer, or too large to reflect.
+        """
+        self._validate_params()
+        self._check(X)
+        validate_data(self, X, skip_check_array=True)
+        return self
+
+    def transform(self, X: PixelSamples) -> PatchSamples:
+        """Patches around pixels, cut only when asked for.
+
+        Parameters
+        ----------
+        X : PixelSamples of shape (n, bands)
+            Pixels of any scene with as many bands as that of :meth:`fit`.
+
+        Returns
+        -------
+        patches : PatchSamples of shape (n, bands, patch_size, patch_size)
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in :meth:`fit`, or for another number of bands.
+        """
+        check_is_fitted(self)
+        self._check(X)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        return PatchSamples(X, self.patch_size, self.padding)
+
+    def set_output(self, *, transform: str | None = None) -> PatchExtractor:
+        """Do nothing: patches are no table. It is here so that a pipeline can be asked."""
+        return self
+
+    def _check(self, X: Any) -> None:
+        require_pixels(X, "PatchExtractor")
+        size = self.patch_size
+        if size < 1 or size % 2 == 0:
+            raise ValueError(
+                f"patch_size must be a positive odd integer, so that a pixel lies in the centre"
+                f" of its patch; got {size}."
+            )
+        smallest = min(X.scene.shape[:2])
+        if self.padding == "reflect" and size // 2 >= smallest:
+            raise ValueError(
+                f"patch_size={size} reaches {size // 2} pixels beyond the border, further than a"
+                f" scene of {X.scene.shape[0]} x {X.scene.shape[1]} pixels can be reflected: use"
+                f" patch_size <= {2 * smallest - 1}, or padding='edge' or 'zero'."
+            )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+
+def _padded_source(scene: Scene, half: int, padding: str) -> np.ndarray:
+    """For each pixel of the padded scene, the flat index of the pixel it repeats.
+
+    OUTSIDE where it repeats none and is zero.
+    """
+    source = np.arange(scene.mask.size).reshape(scene.mask.shape)
+    usable = scene.mask & ~scene.non_finite
+    if padding == "zero":
+        source[~scene.mask] = OUTSIDE
+    elif not scene.mask.all() and usable.any():
+        nearest = distance_transform_edt(~usable, return_distances=False, return_indices=True)
+        source = np.where(scene.mask, source, source[tuple(nearest)])
+    fill = {"constant_values": OUTSIDE} if padding == "zero" else {}
+    return np.pad(source, half, mode=PADDING_MODES[padding], **fill)  # type: ignore[call-overload, no-any-return]
+
+
+def _shared_tensor(array: np.ndarray) -> torch.Tensor:
+    """A tensor over a read-only array, which nothing here writes to."""
+    if array.dtype.kind == "u" and array.dtype != np.uint8:
+        array = array.astype(np.promote_types(array.dtype, np.float32))  # torch cannot index these
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)

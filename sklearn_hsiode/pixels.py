@@ -1,0 +1,164 @@
+"""PixelSamples: an X that is a view of some pixels of a scene."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+if TYPE_CHECKING:
+    from sklearn_hsiode.scene import Scene
+
+
+class PixelSamples:
+    """Some pixels of a scene: an ``X`` for scikit-learn that knows where its rows lie.
+
+    It is a view, made by :meth:`Scene.labeled_pixels` and :meth:`Scene.pixels`. As an
+    array (``np.asarray(X)``) it is the pixels' spectra, of shape (n, bands), so every
+    scikit-learn estimator works on it; positions are never features. Indexed by rows it
+    is a view of fewer pixels of the same scene, indexed by bands (``X[:, bands]``) one of
+    the same pixels in the scene of those bands, and a single row or band, or single
+    values, are plain arrays.
+
+    Parameters
+    ----------
+    scene : Scene
+        The image.
+    flat : array of int of shape (n,)
+        Row-major positions, ``row * n_columns + column``.
+
+    Attributes
+    ----------
+    scene : Scene
+        The image that the pixels belong to.
+    flat : array of int of shape (n,)
+        Row-major position of each pixel in the scene.
+    rows, cols : array of int of shape (n,)
+        The same as row and column.
+
+    Examples
+    --------
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> X.shape == (len(y), X.scene.n_bands)
+    True
+    >>> X[10:20].rows.shape
+    (10,)
+    """
+
+    ndim = 2
+
+    def __init__(self, scene: Scene, flat: np.ndarray) -> None:
+        self.scene = scene
+        self.flat = flat
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of pixels and of bands."""
+        return len(self.flat), self.scene.n_bands
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the spectra, the cube's own."""
+        return self.scene.cube.dtype
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Row of each pixel in the scene."""
+        return self.flat // self.scene.shape[1]
+
+    @property
+    def cols(self) -> np.ndarray:
+        """Column of each pixel in the scene."""
+        return self.flat % self.scene.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.flat)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("PixelSamples cannot become an array without a copy of its spectra.")
+        return self.scene.spectra[self.flat].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> PixelSamples | np.ndarray:
+        rows, bands = _split_key(key)
+        if rows is None or _is_scalar(rows) or _is_scalar(bands):
+            return np.asarray(self)[key] if rows is None else self._values(rows, bands)
+        if not isinstance(rows, slice) and not isinstance(bands, slice):
+            return self._values(rows, bands)  # NumPy pairs both up, value by value
+        everything = isinstance(bands, slice) and bands == slice(None)
+        scene = self.scene if everything else self.scene.select_bands(bands)
+        return PixelSamples(scene, self.flat[rows])
+
+    def _values(self, rows: Any, bands: Any) -> np.ndarray:
+        if _is_scalar(rows):
+            return self.scene.spectra[self.flat[rows]][bands]
+        return np.asarray(self)[rows, bands]
+
+    def take(
+        self, indices: Any, axis: int | None = 0, out: None = None, mode: str = "raise"
+    ) -> Any:
+        """Pixels (``axis=0``) or bands (``axis=1``) by integer index, as ``numpy.take``."""
+        indices = np.asarray(indices)
+        return self[:, indices] if axis in (1, -1) else self[indices]
+
+    def __array_namespace__(self, api_version: str | None = None) -> Any:
+        # scikit-learn's array API dispatch asks every X for its namespace.
+        return np
+
+    def __sizeof__(self) -> int:
+        # joblib's Dask backend decides by it whether to scatter X.
+        return object.__sizeof__(self) + self.flat.nbytes + self.scene.cube.nbytes
+
+    def __repr__(self) -> str:
+        return f"PixelSamples({len(self)} pixels of {self.scene!r})"
+
+
+def require_pixels(X: Any, who: str) -> None:
+    """Raise TypeError unless X are pixels that know their scene."""
+    if not isinstance(X, PixelSamples):
+        raise TypeError(
+            f"{who} needs PixelSamples, pixels that know their scene, but got"
+            f" {type(X).__name__}: pass the X of scene.labeled_pixels() or scene.pixels(). In a"
+            " pipeline, the step right before it has turned them into a plain array: wrap that"
+            " step, as in SpectralTransformer(StandardScaler()), which keeps the scene."
+        )
+
+
+def check_finite(pixels: PixelSamples, patch_size: int = 1) -> None:
+    """Raise ValueError where a patch around one of the pixels holds NaN or infinity."""
+    bad = pixels.scene.non_finite
+    if not bad.any():
+        return
+    touched = maximum_filter(bad, patch_size, mode="constant")[pixels.rows, pixels.cols]
+    if touched.any():
+        first = np.flatnonzero(touched)[0]
+        raise ValueError(
+            f"X contains NaN or infinity at or around {touched.sum()} of {len(pixels)} pixels, the"
+            f" first at row {pixels.rows[first]}, column {pixels.cols[first]}: declare such pixels"
+            " invalid with Scene(cube, labels, mask=...), or fill them before the scene is made."
+        )
+
+
+def _split_key(key: Any) -> tuple[Any, Any]:
+    """Row and band part of an index, or (None, None) for one that is left to NumPy."""
+    parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not Ellipsis]
+    parts = [_as_index(part) for part in parts]
+    two_dimensional = all(np.ndim(part) <= 1 for part in parts if not isinstance(part, slice))
+    if len(parts) > 2 or any(part is None for part in parts) or not two_dimensional:
+        return None, None
+    rows, bands = [*parts, slice(None), slice(None)][:2]
+    return rows, bands
+
+
+def _as_index(part: Any) -> Any:
+    if part is None or isinstance(part, slice | Integral):
+        return part
+    part = np.asarray(part)
+    return part if part.size else part.astype(np.intp)
+
+
+def _is_scalar(part: Any) -> bool:
+    return not isinstance(part, slice) and np.ndim(part) == 0

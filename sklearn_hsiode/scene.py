@@ -1,0 +1,377 @@
+"""Scene: the image, and what is known of its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.pixels import PixelSamples
+
+UNLABELED = 0
+_REAL_KINDS = "biuf"
+
+
+class Scene:
+    """A hyperspectral image: its cube, and what is known of its pixels.
+
+    A scene is immutable, and the cube is shared, not copied: do not write into the
+    array afterwards. :func:`~sklearn.base.clone` and :func:`copy.deepcopy` return the
+    same object, so that no search or cross-validation ever duplicates an image.
+
+    Parameters
+    ----------
+    cube : array of shape (rows, cols, bands)
+        The image in any real type, as digital numbers, radiance or reflectance. Pixels
+        that a masked array masks in any band count as invalid.
+    labels : array of shape (rows, cols), default=None
+        Class of each pixel, as integers with 0 for unlabelled pixels, or as strings
+        with ``""`` for unlabelled pixels.
+    mask : bool array of shape (rows, cols), default=None
+        True where a pixel is valid. By default all are. Invalid pixels (nodata, say) are
+        never handed out, and a patch takes nothing from them.
+    class_names : dict or sequence of str, default=None
+        Names of the classes: label to name, or one name per class in sorted order of
+        the labels.
+    wavelengths : array of shape (bands,), default=None
+        Centre wavelength of each band in nanometres.
+    crs, transform : object, default=None
+        Coordinate reference system and affine transform of the grid, kept as given.
+    name : str, default=None
+        What the scene is called in tables and titles.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit each other.
+    TypeError
+        When the cube is not real, the mask is not boolean, or the labels are neither
+        integers nor strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_hsiode import Scene
+    >>> cube = np.arange(24).reshape(2, 3, 4)
+    >>> scene = Scene(cube, labels=[[1, 0, 2], [2, 2, 0]], class_names=["water", "tree"])
+    >>> scene
+    Scene(2 x 3 pixels, 4 bands, int64, 4 labelled pixels in 2 classes)
+    >>> X, y = scene.labeled_pixels()
+    >>> y
+    array([1, 2, 2, 2])
+    >>> np.asarray(X)[0]
+    array([0, 1, 2, 3])
+    """
+
+    def __init__(
+        self,
+        cube: Any,
+        labels: Any = None,
+        *,
+        mask: Any = None,
+        class_names: Mapping[Any, str] | Sequence[str] | None = None,
+        wavelengths: Any = None,
+        crs: Any = None,
+        transform: Any = None,
+        name: str | None = None,
+    ) -> None:
+        masked = np.ma.getmaskarray(cube).any(axis=2) if np.ma.isMaskedArray(cube) else None
+        self._cube = _checked_cube(cube)
+        grid = self._cube.shape[:2]
+        self._labels = None if labels is None else _checked_labels(labels, grid)
+        self._mask = _checked_mask(mask, grid)
+        if masked is not None:
+            self._mask = _checked_mask(self._mask & ~masked, grid)
+        self._wavelengths = _checked_wavelengths(wavelengths, self.n_bands)
+        self._class_names = self._checked_class_names(class_names)
+        self._crs, self._transform, self._name = crs, transform, name
+
+    @property
+    def cube(self) -> np.ndarray:
+        """Read-only array of shape (rows, cols, bands)."""
+        return self._cube
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """Read-only label raster of shape (rows, cols), or None."""
+        return self._labels
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Read-only boolean raster of shape (rows, cols), True where a pixel is valid."""
+        return self._mask
+
+    @property
+    def wavelengths(self) -> np.ndarray | None:
+        """Centre wavelengths of the bands in nanometres, or None."""
+        return self._wavelengths
+
+    @property
+    def class_names(self) -> dict[Any, str]:
+        """Name of each class that has one, by label."""
+        return dict(self._class_names)
+
+    @property
+    def crs(self) -> Any:
+        """Coordinate reference system of the grid, or None."""
+        return self._crs
+
+    @property
+    def transform(self) -> Any:
+        """Affine transform of the grid, or None."""
+        return self._transform
+
+    @property
+    def name(self) -> str | None:
+        """What the scene is called, or None."""
+        return self._name
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns and bands."""
+        rows, cols, bands = self._cube.shape
+        return rows, cols, bands
+
+    @property
+    def n_bands(self) -> int:
+        """Number of bands."""
+        return self.shape[2]
+
+    @property
+    def spectra(self) -> np.ndarray:
+        """The cube as an array of shape (rows * cols, bands), not copied."""
+        return self._cube.reshape(-1, self.n_bands)
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """Sorted labels of the scene, without the unlabelled one."""
+        return np.unique(self._labels[self._is_labeled()])  # type: ignore[index]
+
+    @cached_property
+    def non_finite(self) -> np.ndarray:
+        """Boolean raster, True where a valid pixel holds NaN or infinity in any band."""
+        if self._cube.dtype.kind != "f":
+            return np.zeros(self._mask.shape, dtype=bool)
+        return ~np.isfinite(self._cube).all(axis=2) & self._mask
+
+    def labeled_pixels(self) -> tuple[PixelSamples, np.ndarray]:
+        """Every valid pixel that has a label, in row-major order.
+
+        Returns
+        -------
+        X : PixelSamples of shape (n_labelled, bands)
+        y : array of shape (n_labelled,)
+            The raster's own label values.
+
+        Raises
+        ------
+        ValueError
+            When the scene has no labels, or none on a valid pixel.
+        """
+        if self._labels is None:
+            raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
+        flat = np.flatnonzero(self._is_labeled())
+        if not flat.size:
+            raise ValueError("No valid pixel of this scene has a label: check labels and mask.")
+        return PixelSamples(self, flat), self._labels.reshape(-1)[flat]
+
+    def pixels(self, rows: Any = None, cols: Any = None) -> PixelSamples:
+        """The pixels at the given positions, or every valid pixel in row-major order.
+
+        Parameters
+        ----------
+        rows, cols : array of int of shape (n,), default=None
+            Positions, counted from 0; both or neither.
+
+        Returns
+        -------
+        X : PixelSamples of shape (n, bands)
+
+        Raises
+        ------
+        ValueError
+            When only one of both is given, their lengths differ, or a pixel is invalid.
+        IndexError
+            When a position lies outside the scene.
+        """
+        if rows is None and cols is None:
+            return PixelSamples(self, np.flatnonzero(self._mask))
+        if rows is None or cols is None:
+            raise ValueError("Give both rows and cols, or neither for every valid pixel.")
+        rows, cols = np.atleast_1d(rows), np.atleast_1d(cols)
+        if rows.ndim != 1 or rows.shape != cols.shape:
+            raise ValueError(
+                "rows and cols must be one-dimensional and equally long,"
+                f" got shapes {rows.shape} and {cols.shape}."
+            )
+        if rows.size and (rows.dtype.kind not in "iu" or cols.dtype.kind not in "iu"):
+            raise TypeError("rows and cols must be integers, counted from 0.")
+        for what, position, size in zip(("rows", "cols"), (rows, cols), self.shape, strict=False):
+            if position.size and not 0 <= position.min() <= position.max() < size:
+                raise IndexError(f"{what} must lie within 0 to {size - 1} in this scene.")
+        flat = rows.astype(np.intp) * self.shape[1] + cols.astype(np.intp)
+        invalid = ~self._mask.reshape(-1)[flat]
+        if invalid.any():
+            first = np.flatnonzero(invalid)[0]
+            raise ValueError(
+                f"{invalid.sum()} of the pixels are outside the scene's mask, the first at row"
+                f" {rows[first]}, column {cols[first]}: leave them out, or mend the mask."
+            )
+        return PixelSamples(self, flat)
+
+    def select_bands(self, bands: Any) -> Scene:
+        """A scene of some of the bands, sharing the cube where NumPy can (slices).
+
+        Parameters
+        ----------
+        bands : slice, array of int or boolean mask
+            The bands that stay, in this order.
+
+        Returns
+        -------
+        scene : Scene
+        """
+        wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
+        return self.with_cube(self._cube[:, :, bands], wavelengths=wavelengths)
+
+    def with_cube(self, cube: Any, *, wavelengths: Any = None) -> Scene:
+        """The same pixels, labels and mask with other bands, transformed ones for example.
+
+        Parameters
+        ----------
+        cube : array of shape (rows, cols, other_bands)
+            The new values.
+        wavelengths : array of shape (other_bands,), default=None
+            Their centre wavelengths in nanometres.
+
+        Returns
+        -------
+        scene : Scene
+        """
+        return Scene(cube, self._labels, wavelengths=wavelengths, **self._about_pixels)
+
+    @property
+    def _about_pixels(self) -> dict[str, Any]:
+        """What stays true of the pixels whatever their bands."""
+        return {
+            "mask": self._mask,
+            "class_names": self._class_names,
+            "crs": self._crs,
+            "transform": self._transform,
+            "name": self._name,
+        }
+
+    def _is_labeled(self) -> np.ndarray:
+        unlabeled = UNLABELED if self._labels.dtype.kind in "iu" else ""  # type: ignore[union-attr]
+        return (self._labels != unlabeled) & self._mask
+
+    def _checked_class_names(self, names: Any) -> dict[Any, str]:
+        if names is None:
+            return {}
+        if isinstance(names, Mapping):
+            return dict(names)
+        if self._labels is None or len(names) != len(self.classes):
+            found = 0 if self._labels is None else len(self.classes)
+            raise ValueError(
+                f"class_names has {len(names)} names for {found} classes: give one name per"
+                " class in sorted order of the labels, or a dict of label to name."
+            )
+        return dict(zip(self.classes.tolist(), names, strict=True))
+
+    def __copy__(self) -> Scene:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Scene:
+        return self
+
+    def __sklearn_clone__(self) -> Scene:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The cube itself is handed over, the same object each time, so that joblib dumps
+        # it once and every worker maps the same file.
+        rebuild = partial(Scene, wavelengths=self._wavelengths, **self._about_pixels)
+        return rebuild, (self._cube, self._labels)
+
+    def __repr__(self) -> str:
+        rows, cols, bands = self.shape
+        parts = [f"{rows} x {cols} pixels", f"{bands} bands", str(self._cube.dtype)]
+        if not self._mask.all():
+            parts.append(f"{self._mask.sum()} valid")
+        if self._labels is not None:
+            parts.append(
+                f"{self._is_labeled().sum()} labelled pixels in {len(self.classes)} classes"
+            )
+        title = f"{self._name!r}: " if self._name else ""
+        return f"Scene({title}{', '.join(parts)})"
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _checked_cube(cube: Any) -> np.ndarray:
+    # A memory map stays one, so that joblib recognises it and passes its file on.
+    cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
+    if cube.dtype.kind not in _REAL_KINDS:
+        raise TypeError(f"cube must hold real numbers, got dtype {cube.dtype}.")
+    if cube.ndim != 3:
+        raise ValueError(
+            f"cube must have shape (rows, cols, bands), got {cube.ndim} dimensions {cube.shape};"
+            " a single band is cube[:, :, np.newaxis]."
+        )
+    if 0 in cube.shape:
+        raise ValueError(f"cube is empty: its shape is {cube.shape}.")
+    if not cube.dtype.isnative:
+        cube = cube.astype(cube.dtype.newbyteorder("="))
+    return _read_only(cube if cube.flags.c_contiguous else np.ascontiguousarray(cube))
+
+
+def _checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray:
+    raster = np.asarray(raster)
+    if raster.shape != grid:
+        hint = " It seems to be transposed: pass its .T." if raster.shape == grid[::-1] else ""
+        raise ValueError(
+            f"{what} must have the cube's shape (rows, cols) = {grid}, got {raster.shape}.{hint}"
+        )
+    return raster
+
+
+def _checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
+    labels = _checked_raster("labels", labels, grid)
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "iuU":
+        raise TypeError(
+            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
+            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
+        )
+    return _read_only(labels)
+
+
+def _checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:
+    if mask is None:
+        return _read_only(np.ones(grid, dtype=bool))
+    mask = _checked_raster("mask", mask, grid)
+    if mask.dtype != bool:
+        raise TypeError(
+            f"mask must be boolean, True where a pixel is valid, got dtype {mask.dtype}."
+        )
+    if not mask.any():
+        raise ValueError("mask leaves no valid pixel: it must be True where a pixel is valid.")
+    return _read_only(mask)
+
+
+def _checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
+    if wavelengths is None:
+        return None
+    wavelengths = np.asarray(wavelengths, dtype=float)
+    if wavelengths.shape != (n_bands,):
+        raise ValueError(
+            f"wavelengths must have shape ({n_bands},), one per band, got {wavelengths.shape}."
+        )
+    return _read_only(wavelengths)
