@@ -1,0 +1,14 @@
+"""The networks of Paoletti et al. (IGARSS 2019) as plain PyTorch modules."""
+
+from sklearn_hsiode.nn.networks import ODENet, ResNet
+from sklearn_hsiode.nn.ode import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODEBlock
+from sklearn_hsiode.nn.residual import ResidualUnit
+
+__all__ = [
+    "ADAPTIVE_SOLVERS",
+    "FIXED_GRID_SOLVERS",
+    "ODEBlock",
+    "ODENet",
+    "ResNet",
+    "ResidualUnit",
+]
