@@ -1,0 +1,92 @@
+"""Fixtures: a tiny scene, and the real ones where their folder is present."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene
+from sklearn_hsiode.datasets import make_scene
+
+# Two test processes share two cores: threads that wait for each other would waste both.
+torch.set_num_threads(1)
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    if not DATA.is_dir():
+        pytest.skip(f"real scenes are not at {DATA}")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def scene():
+    """Tiny synthetic scene, easy enough for a few epochs of a small network."""
+    return make_scene((24, 24), n_bands=8, n_classes=3, noise=0.02, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def pixels(scene):
+    """X and y of the tiny scene."""
+    return scene.labeled_pixels()
+
+
+@pytest.fixture
+def extractor():
+    return PatchExtractor(patch_size=5)
+
+
+@pytest.fixture
+def ode():
+    """Small ODE-net classifier, quick to train."""
+    return ODENetClassifier(n_filters=8, n_steps=1, max_epochs=3, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def salinas_a(data_dir):
+    loadmat = pytest.importorskip("scipy.io").loadmat
+    folder = data_dir / "salinas_a"
+    cube = loadmat(folder / "SalinasA_corrected.mat")["salinasA_corrected"]
+    return Scene(cube, loadmat(folder / "SalinasA_gt.mat")["salinasA_gt"], name="Salinas-A")
+
+
+@pytest.fixture(scope="session")
+def enmap(data_dir):
+    """The EnMAP scene of Potsdam, and the raster of its tiles."""
+    rasterio = pytest.importorskip("rasterio")
+    folder = data_dir / "enmap_potsdam"
+    with rasterio.open(folder / "enmap_potsdam.tif") as file:
+        good = [band for band in file.indexes if file.tags(band)["bbl"] != "0"]
+        cube = file.read(good).transpose(1, 2, 0)
+        mask = (cube != file.nodata).all(axis=2)
+        wavelengths = [float(file.tags(band)["wavelength"]) for band in good]
+        crs, transform = file.crs, file.transform
+    labels, tiles = (
+        rasterio.open(folder / f"enmap_potsdam_{what}.tif").read(1) for what in ("labels", "tiles")
+    )
+    scene = Scene(
+        cube, labels, mask=mask, wavelengths=wavelengths, crs=crs, transform=transform, name="EnMAP"
+    )
+    return scene, tiles
+
+
+@pytest.fixture(scope="session")
+def indian_pines(data_dir):
+    loadmat = pytest.importorskip("scipy.io").loadmat
+    folder = data_dir / "indian_pines"
+    labels = loadmat(folder / "Indian_pines_gt.mat")["indian_pines_gt"]
+    return Scene(np.load(folder / "indian_pines_pc2.npy"), labels, name="Indian Pines")
+
+
+@pytest.fixture(scope="session")
+def samson(data_dir):
+    folder = data_dir / "samson"
+    cube = np.fromfile(folder / "samson.img", "<f4").reshape(95, 95, 156)
+    labels = np.fromfile(folder / "samson_gt.img", "u1").reshape(95, 95)
+    return Scene(cube, labels, name="Samson")
