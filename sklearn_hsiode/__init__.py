@@ -1,0 +1,18 @@
+"""Hyperspectral image classification with neural ODEs, as scikit-learn estimators."""
+
+from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
+from sklearn_hsiode.patches import PatchExtractor
+from sklearn_hsiode.pixels import PixelSamples
+from sklearn_hsiode.scene import Scene
+from sklearn_hsiode.spectral import SpectralTransformer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ODENetClassifier",
+    "PatchExtractor",
+    "PixelSamples",
+    "ResNetClassifier",
+    "Scene",
+    "SpectralTransformer",
+]

@@ -1,0 +1,444 @@
+"""What ODENetClassifier and ResNetClassifier share: everything but the network."""
+
+from __future__ import annotations
+
+from copy import copy
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+)
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+from skorch.helper import predefined_split
+from torch import nn
+
+from sklearn_hsiode.classifiers.batches import PatchDataset, fitted_scaler
+from sklearn_hsiode.classifiers.callbacks import (
+    SCHEDULES,
+    EpochBar,
+    EpochRecorder,
+    early_stopping_callback,
+    schedule_callback,
+)
+from sklearn_hsiode.classifiers.devices import (
+    cpu_threads,
+    device_or_cpu,
+    reproducible,
+    resolve_device,
+)
+from sklearn_hsiode.classifiers.net import PatchNet
+from sklearn_hsiode.patches import PatchSamples
+from sklearn_hsiode.pixels import PixelSamples, check_finite
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+}
+# Type of the weights; bfloat16 is for the operations that autocast chooses.
+PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+HISTORY = {
+    "epoch": "epoch",
+    "loss": "train_loss",
+    "validation_loss": "valid_loss",
+    "validation_score": "valid_acc",
+    "n_function_evaluations": "n_function_evaluations",
+    "lr": "lr",
+    "seconds": "dur",
+}
+
+
+class PatchClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers: a scikit-learn estimator that holds a skorch net."""
+
+    _network: ClassVar[type[nn.Module]]
+    _network_parameters: ClassVar[tuple[str, ...]]
+
+    _parameter_constraints: dict[str, list[Any]] = {
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "augment": ["boolean"],
+        "standardize": ["boolean"],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "callbacks": [list, tuple, None],
+        "net_params": [dict, None],
+        "device": [str, torch.device],
+        "precision": [StrOptions(set(PRECISIONS))],
+        "compile": ["boolean"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_filters: int,
+        optimizer: Any,
+        lr: float,
+        lr_schedule: Any,
+        weight_decay: float,
+        max_epochs: int,
+        batch_size: int,
+        augment: bool,
+        standardize: bool,
+        class_weight: Any,
+        early_stopping: bool,
+        validation_fraction: float,
+        n_iter_no_change: int,
+        warm_start: bool,
+        callbacks: Any,
+        net_params: dict[str, Any] | None,
+        device: str | torch.device,
+        precision: str,
+        compile: bool,
+        n_jobs: int | None,
+        verbose: int,
+        random_state: Any,
+    ) -> None:
+        self.n_filters = n_filters
+        self.optimizer = optimizer
+        self.lr = lr
+        self.lr_schedule = lr_schedule
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.augment = augment
+        self.standardize = standardize
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.callbacks = callbacks
+        self.net_params = net_params
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PatchClassifier:
+        """Train a network from scratch, or from the present weights with `warm_start`.
+
+        Parameters
+        ----------
+        X : PatchSamples, array (n, bands, size, size), PixelSamples or array (n, bands)
+            Patches, or spectra that count as patches of 1 x 1 pixels.
+        y : array of shape (n,)
+            Class labels, integers or strings.
+        sample_weight : array of shape (n,), default=None
+            Weight of each pixel in the loss, scaled to a mean of 1.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            For a parameter out of its range, a device that is not there, NaN or infinity in
+            X, fewer than two classes, or a loss that becomes NaN.
+        """
+        self._validate_params()
+        device = resolve_device(self.device)
+        previous = getattr(self, "net_", None) if self.warm_start else None
+        X, y = self._check_training_set(X, y, reset=previous is None)
+        classes, codes = np.unique(y, return_inverse=True)
+        self._check_classes(classes, previous)
+        weights = self._training_weights(y, sample_weight)
+        rng = _random_state(self.random_state)
+        validation = self._validation_rows(codes, rng)
+        training = np.setdiff1d(np.arange(len(y)), validation)
+        with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
+            net = self._new_net(self._module_arguments(X, classes), device, rng.randint(2**31))
+            if previous is not None:
+                net.plain_module_.load_state_dict(previous.plain_module_.state_dict())
+                net.history = copy(previous.history)
+            elif self.standardize:
+                _standardize(net, X, training)
+            data = PatchDataset.of(X, codes, weights, device, net.dtype)
+            if len(validation):
+                net.train_split = predefined_split(data.subset(validation))
+            net.train_epochs(
+                data.subset(training, self._augmenter(rng)), self.max_epochs, self._callbacks()
+            )
+        net.train_split = None  # a fitted estimator holds no pixels
+        self.classes_, self.net_, self._patch_shape = classes, net, X.shape[2:]
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> PatchClassifier:
+        """Train one epoch on these pixels, going on from all earlier calls.
+
+        The first call fixes the classes and the standardisation. The learning rate stays
+        `lr`, and early stopping does not apply.
+
+        Parameters
+        ----------
+        X : PatchSamples, array (n, bands, size, size), PixelSamples or array (n, bands)
+            Patches, or spectra that count as patches of 1 x 1 pixels.
+        y : array of shape (n,)
+            Class labels.
+        classes : array of shape (n_classes,), default=None
+            Every class that will ever come; needed in the first call.
+        sample_weight : array of shape (n,), default=None
+            Weight of each pixel in the loss, scaled to a mean of 1.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`; also for a label that is not among the classes.
+        """
+        self._validate_params()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs to see all pixels, which partial_fit does not: pass"
+                " the weights as a dict, or as sample_weight."
+            )
+        device = resolve_device(self.device)
+        first = not hasattr(self, "net_")
+        X, y = self._check_training_set(X, y, reset=first)
+        _check_partial_fit_first_call(self, classes)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y holds labels that are not among classes: {unknown.tolist()}.")
+        codes = np.searchsorted(self.classes_, y)
+        weights = self._training_weights(y, sample_weight)
+        rng = _random_state(self.random_state)
+        with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
+            if first:
+                arguments = self._module_arguments(X, self.classes_)
+                net = self._new_net(arguments, device, rng.randint(2**31))
+                if self.standardize:
+                    _standardize(net, X, np.arange(len(y)))
+            else:
+                net = self.net_
+                for group in net.optimizer_.param_groups:
+                    group["lr"] = self.lr  # a schedule of fit has brought it down
+            data = PatchDataset.of(X, codes, weights, torch.device(net.device), net.dtype)
+            net.train_epochs(
+                data.subset(data.rows, self._augmenter(rng)), 1, [EpochRecorder(), *self._users()]
+            )
+        self.net_, self._patch_shape = net, X.shape[2:]
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability of each class.
+
+        Parameters
+        ----------
+        X : PatchSamples, array (n, bands, size, size), PixelSamples or array (n, bands)
+            As in :meth:`fit`, with as many bands and patches of the same size.
+
+        Returns
+        -------
+        probabilities : array of shape (n, n_classes)
+            In the order of `classes_`.
+        """
+        check_is_fitted(self)
+        X = self._check_patches(X, reset=False)
+        nothing = np.zeros(len(X), dtype=int)
+        device = torch.device(self.net_.device)
+        dataset = PatchDataset.of(X, nothing, nothing, device, self.net_.dtype)
+        with cpu_threads(self.n_jobs):
+            return self.net_.predict_proba(dataset)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : PatchSamples, array (n, bands, size, size), PixelSamples or array (n, bands)
+            As in :meth:`fit`, with as many bands and patches of the same size.
+
+        Returns
+        -------
+        y : array of shape (n,)
+            Labels as they were in :meth:`fit`.
+        """
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @property
+    def n_parameters_(self) -> int:
+        """Number of trainable parameters of the network."""
+        return sum(weight.numel() for weight in self.net_.plain_module_.parameters())
+
+    @property
+    def history_(self) -> list[dict[str, float]]:
+        """One dict per epoch: loss, validation score, seconds and so on."""
+        return [
+            {name: float(epoch[key]) for name, key in HISTORY.items() if key in epoch}
+            for epoch in self.net_.history
+        ]
+
+    def _check_training_set(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X = self._check_patches(X, reset)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(X, y)
+        return X, y
+
+    def _check_patches(self, X: Any, reset: bool) -> PatchSamples | np.ndarray:
+        """X as PatchSamples or as a finite array (n, bands, size, size)."""
+        if isinstance(X, PixelSamples):
+            X = PatchSamples(X, patch_size=1)
+        if isinstance(X, PatchSamples):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            check_finite(X.pixels, X.patch_size)
+        else:
+            X = validate_data(self, X, reset=reset, allow_nd=True)
+            if X.ndim == 2:
+                X = X[:, :, np.newaxis, np.newaxis]
+            if X.ndim != 4 or X.shape[2] != X.shape[3]:
+                raise ValueError(
+                    "X must be PatchSamples, an array of patches (n, bands, size, size), or spectra"
+                    f" (n, bands); got an array of shape {X.shape}."
+                )
+        if not reset and X.shape[2:] != self._patch_shape:
+            raise ValueError(
+                f"X has patches of {X.shape[2]} x {X.shape[3]} pixels, but {type(self).__name__}"
+                f" was fitted on patches of {self._patch_shape[0]} x {self._patch_shape[1]}."
+            )
+        return X
+
+    def _check_classes(self, classes: np.ndarray, previous: PatchNet | None) -> None:
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class only ({classes[0]}): a classifier needs labelled pixels of at"
+                " least 2 classes."
+            )
+        if previous is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True needs the classes of the earlier fit, {self.classes_.tolist()},"
+                f" but y holds {classes.tolist()}: set warm_start=False to begin anew."
+            )
+
+    def _training_weights(self, y: np.ndarray, sample_weight: Any) -> np.ndarray:
+        weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
+        if self.class_weight is not None:
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        if not weights.sum() > 0:
+            raise ValueError("sample_weight times class_weight is zero for every pixel.")
+        return weights / weights.mean()
+
+    def _validation_rows(self, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+        """The same share of every class, but one pixel at least stays for training."""
+        if not self.early_stopping:
+            return np.arange(0)
+        members = [
+            rng.permutation(np.flatnonzero(codes == code)) for code in range(codes.max() + 1)
+        ]
+        counts = [max(1, round(self.validation_fraction * len(rows))) for rows in members]
+        chosen = [rows[: min(n, len(rows) - 1)] for rows, n in zip(members, counts, strict=True)]
+        validation = np.sort(np.concatenate(chosen))
+        if not len(validation):
+            raise ValueError(
+                "early_stopping=True needs a class with two pixels at least, one of them for"
+                " validation: label more pixels, or set early_stopping=False."
+            )
+        return validation
+
+    def _module_arguments(self, X: Any, classes: np.ndarray) -> dict[str, Any]:
+        return {
+            "network": self._network,
+            "n_bands": X.shape[1],
+            "n_classes": len(classes),
+            "dtype": PRECISIONS[self.precision],
+            "n_filters": self.n_filters,
+            **{name: getattr(self, name) for name in self._network_parameters},
+        }
+
+    def _new_net(self, module: dict[str, Any], device: torch.device, seed: int) -> PatchNet:
+        optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
+        parameters = {
+            "optimizer": optimizer,
+            "optimizer__weight_decay": self.weight_decay,
+            **{f"optimizer__{name}": value for name, value in options.items()},
+            "lr": self.lr,
+            "batch_size": self.batch_size,
+            "iterator_train__shuffle": True,
+            "iterator_train__generator": torch.Generator().manual_seed(seed),
+            "autocast": self.precision == "bfloat16",
+            "compile": self.compile,
+            "verbose": max(self.verbose - 1, 0),
+            **(self.net_params or {}),
+        }
+        return PatchNet.of(module, device, **parameters)
+
+    def _callbacks(self) -> list[Any]:
+        callbacks: list[Any] = [EpochRecorder()]
+        if self.lr_schedule != "constant":
+            callbacks.append(schedule_callback(self.lr_schedule, self.max_epochs))
+        if self.verbose == 1:
+            callbacks.append(EpochBar(self.max_epochs, type(self).__name__))
+        if self.early_stopping:
+            callbacks.append(early_stopping_callback(self.n_iter_no_change))
+        return callbacks + self._users()
+
+    def _users(self) -> list[Any]:
+        """Copies of the user's callbacks, since skorch writes state into them."""
+        return list(clone(list(self.callbacks or []), safe=False))
+
+    def _augmenter(self, rng: np.random.RandomState) -> torch.Generator | None:
+        return torch.Generator().manual_seed(rng.randint(2**31)) if self.augment else None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Weights as plain arrays: they load without the device, the scene and the callbacks.
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            state["net_"] = state["net_"].as_arrays()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "net_" in state:
+            saved = state["net_"]
+            self.net_ = self._new_net(saved["module"], device_or_cpu(self.device), seed=0)
+            self.net_.load_arrays(saved["weights"], saved["history"])
+
+
+def _standardize(net: PatchNet, X: Any, rows: np.ndarray) -> None:
+    scaler = fitted_scaler(X, rows)
+    net.plain_module_.standardize(scaler.mean_, scaler.scale_)
+
+
+def _random_state(random_state: Any) -> np.random.RandomState:
+    """As sklearn.utils.check_random_state, but None never touches NumPy's global state."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

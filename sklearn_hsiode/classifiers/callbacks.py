@@ -1,0 +1,78 @@
+"""What happens between the epochs of a training, as skorch callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from tqdm.auto import tqdm
+
+SCHEDULES = ("constant", "cosine", "step")
+
+
+class EpochRecorder(Callback):  # type: ignore[misc]
+    """Records learning rate and function evaluations, and stops a training that diverges."""
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
+        self.evaluations_: list[int] = []
+
+    def on_batch_end(self, net: Any, training: bool, **kwargs: Any) -> None:
+        if not training:
+            return
+        loss = net.history[-1, "batches", -1, "train_loss"]
+        if not np.isfinite(loss):
+            raise ValueError(
+                f"The training loss became {loss} in epoch {net.history[-1, 'epoch']}: use a"
+                f" smaller lr than {net.lr:g}, and standardize=True unless the input is scaled."
+            )
+        body = net.plain_module_.network.body
+        if hasattr(body, "n_function_evaluations"):
+            self.evaluations_.append(body.n_function_evaluations)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.evaluations_:
+            net.history.record("n_function_evaluations", float(np.mean(self.evaluations_)))
+
+
+class EpochBar(Callback):  # type: ignore[misc]
+    """A progress bar over epochs, with the latest loss and validation score."""
+
+    def __init__(self, n_epochs: int, title: str) -> None:
+        self.n_epochs = n_epochs
+        self.title = title
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        self.bar_ = tqdm(total=self.n_epochs, desc=self.title, unit="epoch")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        epoch = net.history[-1]
+        figures = {"loss": epoch["train_loss"]}
+        if "valid_acc" in epoch:
+            figures["validation"] = epoch["valid_acc"]
+        self.bar_.set_postfix(figures, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        self.bar_.close()
+
+
+def schedule_callback(schedule: str | Callable[[int], float], n_epochs: int) -> LRScheduler:
+    """The scheduler that `lr_schedule` names for a training of so many epochs."""
+    policies = torch.optim.lr_scheduler
+    if schedule == "cosine":
+        return LRScheduler(policies.CosineAnnealingLR, event_name=None, T_max=n_epochs)
+    if schedule == "step":  # the paper's: after 60, 100 and 140 of 160 epochs
+        milestones = [round(n_epochs * share) for share in (0.375, 0.625, 0.875)]
+        return LRScheduler(policies.MultiStepLR, event_name=None, milestones=milestones)
+    return LRScheduler(policies.LambdaLR, event_name=None, lr_lambda=schedule)
+
+
+def early_stopping_callback(patience: int) -> EarlyStopping:
+    """Stops when the validation score has not risen for so many epochs, keeps the best."""
+    return EarlyStopping(
+        "valid_acc", patience=patience, lower_is_better=False, load_best=True, threshold=0.0
+    )

@@ -1,0 +1,83 @@
+"""Devices, threads and random states of PyTorch."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from joblib import effective_n_jobs
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device that a parameter names, "auto" being CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        When the name means nothing to PyTorch, or the device is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(
+            f"Unknown device {device!r}: use 'auto', 'cpu', 'cuda', 'cuda:<index>' or 'mps'."
+        ) from error
+    if not _is_there(resolved):
+        raise ValueError(
+            f"device={str(device)!r} was asked for, but PyTorch finds no such device here: use"
+            " device='auto' to take CUDA where there is one, or device='cpu'."
+        )
+    return resolved
+
+
+def device_or_cpu(device: str | torch.device) -> torch.device:
+    """The device that a parameter names, or the CPU with a warning where it is missing."""
+    try:
+        return resolve_device(device)
+    except ValueError:
+        warnings.warn(
+            f"device={str(device)!r} is not here: the estimator was loaded onto the CPU.",
+            stacklevel=3,
+        )
+        return torch.device("cpu")
+
+
+def _is_there(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    if device.type == "mps":
+        return torch.backends.mps.is_available()
+    return device.type == "cpu"
+
+
+@contextmanager
+def reproducible(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed PyTorch inside, restore its random state and settings outside."""
+    on_cuda = device.type == "cuda"
+    deterministic = torch.backends.cudnn.deterministic
+    with torch.random.fork_rng([device] if on_cuda else []):
+        # Not torch.manual_seed, which would reach every device for good.
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        torch.backends.cudnn.deterministic = True
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.deterministic = deterministic
+
+
+@contextmanager
+def cpu_threads(n_jobs: int | None) -> Iterator[None]:
+    """Let PyTorch use so many threads inside, with joblib's meaning of None and -1."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(effective_n_jobs(n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)

@@ -1,0 +1,148 @@
+"""The skorch net that the classifiers hold."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.history import History
+from torch import Tensor, nn
+
+from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
+
+# Without gradients a batch costs little memory; small ones would cost time.
+PREDICTION_BATCH = 512
+
+
+class StandardizedNetwork(nn.Module):
+    """A network behind a standardisation of each band.
+
+    Parameters
+    ----------
+    network : type
+        Class of the network.
+    n_bands, n_classes : int
+        Its first arguments.
+    dtype : str
+        Name of PyTorch's type of the weights.
+    **options
+        Its other arguments.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self, network: type[nn.Module], n_bands: int, n_classes: int, dtype: str, **options: Any
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_bands, 1, 1))
+        self.register_buffer("scale", torch.ones(n_bands, 1, 1))
+        self.network = network(n_bands, n_classes, **options)
+        self.to(getattr(torch, dtype))
+
+    def standardize(self, mean: Any, scale: Any) -> None:
+        """Set the mean and scale of each band."""
+        self.mean.copy_(torch.as_tensor(mean).view_as(self.mean))
+        self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network((x - self.mean) / self.scale)
+
+
+class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
+    """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
+
+    def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
+        self.autocast = autocast
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def of(cls, module: dict[str, Any], device: torch.device, **parameters: Any) -> PatchNet:
+        """An initialised net of a :class:`StandardizedNetwork` with these arguments."""
+        defaults: dict[str, Any] = {
+            "device": str(device),
+            "criterion": nn.CrossEntropyLoss,
+            "criterion__reduction": "none",
+            "classes": range(module["n_classes"]),
+            "train_split": None,
+            "iterator_train__collate_fn": as_is,
+            "iterator_valid__collate_fn": as_is,
+            # Without a generator of its own, a loader draws from PyTorch's global state.
+            "iterator_valid__generator": torch.Generator(),
+            "iterator_valid__batch_size": PREDICTION_BATCH,
+        }
+        arguments = {f"module__{name}": value for name, value in module.items()}
+        net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
+        net.initialize()
+        return net
+
+    @property
+    def plain_module_(self) -> StandardizedNetwork:
+        """The module, also where torch.compile has wrapped it."""
+        module: Any = self.module_
+        return getattr(module, "_orig_mod", module)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return self.plain_module_.mean.dtype
+
+    def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
+        kind = torch.device(self.device).type
+        with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
+            logits: Tensor = self.module_(x["patches"])
+        return logits.to(x["sample_weight"].dtype)
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        losses: Tensor = self.criterion_(y_pred, y_true)
+        return (losses * X["sample_weight"]).mean()
+
+    def train_epochs(self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any]) -> None:
+        """Train on from the present state, until done, stopped by a callback, or by Ctrl-C.
+
+        skorch's callbacks end a training by KeyboardInterrupt at the end of an epoch; inside
+        an epoch it is the user's, and is raised again when no epoch has ended.
+        """
+        self.callbacks = callbacks
+        self.initialize_callbacks()
+        self.notify("on_train_begin", X=dataset, y=None)
+        try:
+            self.fit_loop(dataset, epochs=n_epochs)
+        except KeyboardInterrupt:
+            if not self.history:
+                raise
+        finally:
+            self.notify("on_train_end", X=dataset, y=None)
+        if "train_loss" not in self.history[-1]:
+            unfinished = self.history.pop()["epoch"]
+            if not self.history:
+                raise KeyboardInterrupt("No epoch of the training had ended.")
+            warnings.warn(
+                f"Training was interrupted in epoch {unfinished}: the estimator is fitted with"
+                " the weights reached by then.",
+                stacklevel=3,
+            )
+
+    def as_arrays(self) -> dict[str, Any]:
+        """Arguments of the module, weights as NumPy arrays, and history."""
+        weights = self.plain_module_.state_dict()
+        return {
+            "module": self.get_params_for("module"),
+            "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
+            "history": [
+                {key: value for key, value in epoch.items() if key != "batches"}
+                for epoch in self.history
+            ],
+        }
+
+    def load_arrays(self, weights: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Take over weights and history from :meth:`as_arrays`."""
+        self.plain_module_.load_state_dict(
+            {name: torch.from_numpy(weight) for name, weight in weights.items()}
+        )
+        self.history = History(history)
