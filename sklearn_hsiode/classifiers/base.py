@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from copy import copy
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-)
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -39,9 +29,14 @@ from sklearn_hsiode.classifiers.devices import (
     reproducible,
     resolve_device,
 )
+from sklearn_hsiode.classifiers.inputs import (
+    check_classes,
+    check_labels,
+    check_patches,
+    training_weights,
+    validation_rows,
+)
 from sklearn_hsiode.classifiers.net import PatchNet
-from sklearn_hsiode.patches import PatchSamples
-from sklearn_hsiode.pixels import PixelSamples, check_finite
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9}),
@@ -66,6 +61,10 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
 
     _network: ClassVar[type[nn.Module]]
     _network_parameters: ClassVar[tuple[str, ...]]
+
+    classes_: np.ndarray
+    net_: PatchNet
+    _patch_shape: tuple[int, ...]
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -162,22 +161,28 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             For a parameter out of its range, a device that is not there, NaN or infinity in
             X, fewer than two classes, or a loss that becomes NaN.
+        RuntimeError
+            When the step size of an adaptive solver underflows.
+        KeyboardInterrupt
+            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
+            warning, and the estimator is fitted.
         """
         self._validate_params()
         device = resolve_device(self.device)
         previous = getattr(self, "net_", None) if self.warm_start else None
-        X, y = self._check_training_set(X, y, reset=previous is None)
-        classes, codes = np.unique(y, return_inverse=True)
-        self._check_classes(classes, previous)
-        weights = self._training_weights(y, sample_weight)
+        X = check_patches(self, X, None if previous is None else self._patch_shape)
+        y = check_labels(self, X, y)
+        classes, codes = check_classes(y)
+        weights = training_weights(y, sample_weight, self.class_weight)
         rng = _random_state(self.random_state)
-        validation = self._validation_rows(codes, rng)
-        training = np.setdiff1d(np.arange(len(y)), validation)
+        validation, training = np.arange(0), np.arange(len(codes))
+        if self.early_stopping:
+            validation = validation_rows(codes, self.validation_fraction, rng)
+            training = np.setdiff1d(training, validation)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             net = self._new_net(self._module_arguments(X, classes), device, rng.randint(2**31))
             if previous is not None:
-                net.plain_module_.load_state_dict(previous.plain_module_.state_dict())
-                net.history = copy(previous.history)
+                self._go_on_from(previous, net, classes)
             elif self.standardize:
                 _standardize(net, X, training)
             data = PatchDataset.of(X, codes, weights, device, net.dtype)
@@ -187,6 +192,8 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
                 data.subset(training, self._augmenter(rng)), self.max_epochs, self._callbacks()
             )
         net.train_split = None  # a fitted estimator holds no pixels
+        if previous is not None:
+            net.prepend_history(previous.history)
         self.classes_, self.net_, self._patch_shape = classes, net, X.shape[2:]
         return self
 
@@ -196,7 +203,8 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         """Train one epoch on these pixels, going on from all earlier calls.
 
         The first call fixes the classes and the standardisation. The learning rate stays
-        `lr`, and early stopping does not apply.
+        `lr`, and early stopping does not apply. The optimiser's state does not go into a
+        pickle, so a loaded estimator goes on with a fresh one.
 
         Parameters
         ----------
@@ -226,13 +234,14 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             )
         device = resolve_device(self.device)
         first = not hasattr(self, "net_")
-        X, y = self._check_training_set(X, y, reset=first)
+        X = check_patches(self, X, None if first else self._patch_shape)
+        y = check_labels(self, X, y)
         _check_partial_fit_first_call(self, classes)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y holds labels that are not among classes: {unknown.tolist()}.")
         codes = np.searchsorted(self.classes_, y)
-        weights = self._training_weights(y, sample_weight)
+        weights = training_weights(y, sample_weight, self.class_weight)
         rng = _random_state(self.random_state)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             if first:
@@ -265,7 +274,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             In the order of `classes_`.
         """
         check_is_fitted(self)
-        X = self._check_patches(X, reset=False)
+        X = check_patches(self, X, self._patch_shape)
         nothing = np.zeros(len(X), dtype=int)
         device = torch.device(self.net_.device)
         dataset = PatchDataset.of(X, nothing, nothing, device, self.net_.dtype)
@@ -297,80 +306,9 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
     def history_(self) -> list[dict[str, float]]:
         """One dict per epoch: loss, validation score, seconds and so on."""
         return [
-            {name: float(epoch[key]) for name, key in HISTORY.items() if key in epoch}
+            {name: np.asarray(epoch[key]).item() for name, key in HISTORY.items() if key in epoch}
             for epoch in self.net_.history
         ]
-
-    def _check_training_set(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
-        X = self._check_patches(X, reset)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        check_consistent_length(X, y)
-        return X, y
-
-    def _check_patches(self, X: Any, reset: bool) -> PatchSamples | np.ndarray:
-        """X as PatchSamples or as a finite array (n, bands, size, size)."""
-        if isinstance(X, PixelSamples):
-            X = PatchSamples(X, patch_size=1)
-        if isinstance(X, PatchSamples):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            check_finite(X.pixels, X.patch_size)
-        else:
-            X = validate_data(self, X, reset=reset, allow_nd=True)
-            if X.ndim == 2:
-                X = X[:, :, np.newaxis, np.newaxis]
-            if X.ndim != 4 or X.shape[2] != X.shape[3]:
-                raise ValueError(
-                    "X must be PatchSamples, an array of patches (n, bands, size, size), or spectra"
-                    f" (n, bands); got an array of shape {X.shape}."
-                )
-        if not reset and X.shape[2:] != self._patch_shape:
-            raise ValueError(
-                f"X has patches of {X.shape[2]} x {X.shape[3]} pixels, but {type(self).__name__}"
-                f" was fitted on patches of {self._patch_shape[0]} x {self._patch_shape[1]}."
-            )
-        return X
-
-    def _check_classes(self, classes: np.ndarray, previous: PatchNet | None) -> None:
-        if len(classes) < 2:
-            raise ValueError(
-                f"y holds one class only ({classes[0]}): a classifier needs labelled pixels of at"
-                " least 2 classes."
-            )
-        if previous is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the classes of the earlier fit, {self.classes_.tolist()},"
-                f" but y holds {classes.tolist()}: set warm_start=False to begin anew."
-            )
-
-    def _training_weights(self, y: np.ndarray, sample_weight: Any) -> np.ndarray:
-        weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
-        if self.class_weight is not None:
-            weights = weights * compute_sample_weight(self.class_weight, y)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight times class_weight is zero for every pixel.")
-        return weights / weights.mean()
-
-    def _validation_rows(self, codes: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
-        """The same share of every class, but one pixel at least stays for training."""
-        if not self.early_stopping:
-            return np.arange(0)
-        members = [
-            rng.permutation(np.flatnonzero(codes == code)) for code in range(codes.max() + 1)
-        ]
-        counts = [max(1, round(self.validation_fraction * len(rows))) for rows in members]
-        chosen = [rows[: min(n, len(rows) - 1)] for rows, n in zip(members, counts, strict=True)]
-        validation = np.sort(np.concatenate(chosen))
-        if not len(validation):
-            raise ValueError(
-                "early_stopping=True needs a class with two pixels at least, one of them for"
-                " validation: label more pixels, or set early_stopping=False."
-            )
-        return validation
 
     def _module_arguments(self, X: Any, classes: np.ndarray) -> dict[str, Any]:
         return {
@@ -398,6 +336,20 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             **(self.net_params or {}),
         }
         return PatchNet.of(module, device, **parameters)
+
+    def _go_on_from(self, previous: PatchNet, net: PatchNet, classes: np.ndarray) -> None:
+        if not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start=True needs the classes of the earlier fit, {self.classes_.tolist()},"
+                f" but y holds {classes.tolist()}: set warm_start=False to begin anew."
+            )
+        try:
+            net.plain_module_.load_state_dict(previous.plain_module_.state_dict())
+        except RuntimeError as error:
+            raise ValueError(
+                "warm_start=True needs the network of the earlier fit, but its parameters have"
+                " changed since: set warm_start=False to begin anew."
+            ) from error
 
     def _callbacks(self) -> list[Any]:
         callbacks: list[Any] = [EpochRecorder()]
@@ -430,7 +382,9 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         super().__setstate__(state)
         if "net_" in state:
             saved = state["net_"]
-            self.net_ = self._new_net(saved["module"], device_or_cpu(self.device), seed=0)
+            device = device_or_cpu(self.device)
+            with reproducible(0, device):  # a new network draws weights before it takes these
+                self.net_ = self._new_net(saved["module"], device, seed=0)
             self.net_.load_arrays(saved["weights"], saved["history"])
 
 

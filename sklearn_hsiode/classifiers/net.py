@@ -55,6 +55,8 @@ class StandardizedNetwork(nn.Module):
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
 
+    history: History
+
     def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
         self.autocast = autocast
         super().__init__(*args, **kwargs)
@@ -127,6 +129,11 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 " the weights reached by then.",
                 stacklevel=3,
             )
+
+    def prepend_history(self, earlier: History) -> None:
+        """Count the epochs on from those of an earlier training."""
+        later = [{**epoch, "epoch": epoch["epoch"] + len(earlier)} for epoch in self.history]
+        self.history = History([*earlier, *later])
 
     def as_arrays(self) -> dict[str, Any]:
         """Arguments of the module, weights as NumPy arrays, and history."""

@@ -39,8 +39,9 @@ class ResNetClassifier(PatchClassifier):
 
     References
     ----------
-    .. [1] M. E. Paoletti, J. M. Haut, J. Plaza and A. Plaza, "Neural ordinary differential
-       equations for hyperspectral image classification", IGARSS 2019.
+    .. [1] M. E. Paoletti, J. M. Haut, J. Plaza and A. Plaza, IGARSS 2019; at more length in
+       "Neural ordinary differential equations for hyperspectral image classification", IEEE
+       Transactions on Geoscience and Remote Sensing 58(3), 2020.
 
     Examples
     --------

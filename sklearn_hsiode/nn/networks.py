@@ -72,8 +72,7 @@ class ResNet(PatchNetwork):
 
     References
     ----------
-    Paoletti, Haut, Plaza & Plaza, "Neural ordinary differential equations for
-    hyperspectral image classification", IGARSS 2019.
+    Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
 
     Examples
     --------
@@ -111,8 +110,7 @@ class ODENet(PatchNetwork):
 
     References
     ----------
-    Paoletti, Haut, Plaza & Plaza, "Neural ordinary differential equations for
-    hyperspectral image classification", IGARSS 2019.
+    Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
 
     Examples
     --------
