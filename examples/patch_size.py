@@ -1,0 +1,29 @@
+"""How much neighbourhood does a scene want? Patch size as any other hyper-parameter.
+
+Run it with ``python examples/patch_size.py``; it takes some minutes on a CPU and
+writes ``patch_size.png`` into the working folder.
+"""
+
+from matplotlib.figure import Figure
+from sklearn.model_selection import StratifiedGroupKFold, ValidationCurveDisplay
+from sklearn.pipeline import make_pipeline
+
+from sklearn_hsiode import ODENetClassifier, PatchExtractor
+from sklearn_hsiode.datasets import make_scene
+
+X, y = make_scene((64, 64), random_state=1).labeled_pixels()
+figure = Figure((6, 3.5), layout="constrained")
+display = ValidationCurveDisplay.from_estimator(
+    make_pipeline(PatchExtractor(), ODENetClassifier(max_epochs=20, random_state=0)),
+    X,
+    y,
+    param_name="patchextractor__patch_size",
+    param_range=[1, 5, 9, 13, 17],
+    groups=X.rows // 16 * 100 + X.cols // 16,
+    cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
+    n_jobs=2,
+    score_name="overall accuracy",
+    ax=figure.subplots(),
+)
+display.ax_.set_xlabel("patch size, pixels")
+figure.savefig("patch_size.png", dpi=120)

@@ -1,0 +1,21 @@
+"""What the README promises."""
+
+import re
+from pathlib import Path
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_readme_reaches_a_first_fitted_model_within_40_lines():
+    lines = README.splitlines()
+    assert next(i for i, line in enumerate(lines) if ".fit(" in line) < 40
+
+
+def test_the_examples_of_the_readme_run_one_after_the_other(capsys):
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
+        exec(block, names)
+    ode, svm = (float(line) for line in capsys.readouterr().out.splitlines())
+    assert ode > svm
+    assert names["scores"].shape == (4,)
+    assert len(names["everywhere"]) == 50 * 60
