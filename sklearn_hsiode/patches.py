@@ -72,17 +72,20 @@ class PatchSamples:
     def __getitem__(self, key: Any) -> PatchSamples | np.ndarray:
         if isinstance(key, tuple) and len(key) == 2 and key[1] is Ellipsis:
             key = key[0]
-        if isinstance(key, tuple):
-            return np.asarray(self)[key]
         if isinstance(key, Integral):
             return np.asarray(self[[key]])[0]
-        return PatchSamples(self.pixels[key], self.patch_size, self.padding)  # type: ignore[arg-type]
+        pixels = None if isinstance(key, tuple) else self.pixels[key]
+        if isinstance(pixels, PixelSamples):
+            return PatchSamples(pixels, self.patch_size, self.padding)
+        return np.asarray(self)[key]
 
     def take(
-        self, indices: Any, axis: int | None = 0, out: None = None, mode: str = "raise"
-    ) -> Any:
-        """Patches by integer index, as ``numpy.take`` along the first axis."""
-        return self[np.asarray(indices)]
+        self, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+    ) -> PatchSamples | np.ndarray:
+        """Patches by integer index, as :func:`numpy.take` along the first axis."""
+        if mode == "raise" and out is None and axis in (0, -4):
+            return self[np.asarray(indices)]
+        return np.asarray(self).take(indices, axis, out, mode)  # type: ignore[call-overload]
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         # scikit-learn's array API dispatch asks every X for its namespace.
@@ -120,7 +123,7 @@ class PatchCutter:
         cols = self.cols[index, None] + self.window
         source = self.source[rows[:, :, None], cols[:, None, :]]
         patches = self.spectra.index_select(0, source.clamp(min=0).flatten())
-        patches = patches.view(*source.shape, -1).to(self.dtype)
+        patches = patches.view(*source.shape, self.spectra.shape[1]).to(self.dtype)
         patches.masked_fill_((source == OUTSIDE).unsqueeze(-1), 0)
         return patches.permute(0, 3, 1, 2)
 
@@ -220,7 +223,7 @@ class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
     def _check(self, X: Any) -> None:
         require_pixels(X, "PatchExtractor")
         size = self.patch_size
-        if size < 1 or size % 2 == 0:
+        if isinstance(size, bool) or size < 1 or size % 2 == 0:
             raise ValueError(
                 f"patch_size must be a positive odd integer, so that a pixel lies in the centre"
                 f" of its patch; got {size}."
@@ -256,7 +259,9 @@ def _padded_source(scene: Scene, half: int, padding: str) -> np.ndarray:
 def _shared_tensor(array: np.ndarray) -> torch.Tensor:
     """A tensor over a read-only array, which nothing here writes to."""
     if array.dtype.kind == "u" and array.dtype != np.uint8:
-        array = array.astype(np.promote_types(array.dtype, np.float32))  # torch cannot index these
+        array = array.astype(np.promote_types(array.dtype, np.float32))  # torch hardly knows these
+    elif array.dtype == np.longdouble:
+        array = array.astype(np.float64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

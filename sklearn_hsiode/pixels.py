@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,25 +83,24 @@ class PixelSamples:
 
     def __getitem__(self, key: Any) -> PixelSamples | np.ndarray:
         rows, bands = _split_key(key)
-        if rows is None or _is_scalar(rows) or _is_scalar(bands):
-            return np.asarray(self)[key] if rows is None else self._values(rows, bands)
-        if not isinstance(rows, slice) and not isinstance(bands, slice):
-            return self._values(rows, bands)  # NumPy pairs both up, value by value
+        if isinstance(rows, int):
+            return np.asarray(self[[rows]])[0, bands]
+        if rows is None or not (isinstance(rows, slice) or isinstance(bands, slice)):
+            return np.asarray(self)[key]
+        if isinstance(bands, int):
+            return self.scene.spectra[self.flat[rows], bands]
         everything = isinstance(bands, slice) and bands == slice(None)
         scene = self.scene if everything else self.scene.select_bands(bands)
         return PixelSamples(scene, self.flat[rows])
 
-    def _values(self, rows: Any, bands: Any) -> np.ndarray:
-        if _is_scalar(rows):
-            return self.scene.spectra[self.flat[rows]][bands]
-        return np.asarray(self)[rows, bands]
-
     def take(
-        self, indices: Any, axis: int | None = 0, out: None = None, mode: str = "raise"
-    ) -> Any:
-        """Pixels (``axis=0``) or bands (``axis=1``) by integer index, as ``numpy.take``."""
-        indices = np.asarray(indices)
-        return self[:, indices] if axis in (1, -1) else self[indices]
+        self, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
+    ) -> PixelSamples | np.ndarray:
+        """Pixels (``axis=0``) or bands (``axis=1``) by integer index, as :func:`numpy.take`."""
+        if mode == "raise" and out is None and axis in (0, 1, -1, -2):
+            indices = np.asarray(indices)
+            return self[indices] if axis in (0, -2) else self[:, indices]
+        return np.asarray(self).take(indices, axis, out, mode)  # type: ignore[call-overload]
 
     def __array_namespace__(self, api_version: str | None = None) -> Any:
         # scikit-learn's array API dispatch asks every X for its namespace.
@@ -144,21 +142,24 @@ def check_finite(pixels: PixelSamples, patch_size: int = 1) -> None:
 
 def _split_key(key: Any) -> tuple[Any, Any]:
     """Row and band part of an index, or (None, None) for one that is left to NumPy."""
-    parts = [part for part in (key if isinstance(key, tuple) else (key,)) if part is not Ellipsis]
+    parts = list(key) if isinstance(key, tuple) else [key]
+    gaps = [i for i, part in enumerate(parts) if part is Ellipsis]
+    if len(gaps) == 1:
+        parts[gaps[0] : gaps[0] + 1] = [slice(None)] * (3 - len(parts))
     parts = [_as_index(part) for part in parts]
-    two_dimensional = all(np.ndim(part) <= 1 for part in parts if not isinstance(part, slice))
-    if len(parts) > 2 or any(part is None for part in parts) or not two_dimensional:
+    if len(parts) > 2 or any(part is None for part in parts):
         return None, None
     rows, bands = [*parts, slice(None), slice(None)][:2]
     return rows, bands
 
 
-def _as_index(part: Any) -> Any:
-    if part is None or isinstance(part, slice | Integral):
+def _as_index(part: Any) -> slice | int | np.ndarray | None:
+    """One part of an index as slice, int or one-dimensional array, or None."""
+    if isinstance(part, slice):
         return part
-    part = np.asarray(part)
-    return part if part.size else part.astype(np.intp)
-
-
-def _is_scalar(part: Any) -> bool:
-    return not isinstance(part, slice) and np.ndim(part) == 0
+    array = np.asarray(part)
+    if array.ndim == 0 and array.dtype.kind in "iu":
+        return int(array)
+    if array.ndim != 1:
+        return None
+    return array if array.size else array.astype(np.intp)

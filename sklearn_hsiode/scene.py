@@ -77,13 +77,13 @@ class Scene:
         transform: Any = None,
         name: str | None = None,
     ) -> None:
-        masked = np.ma.getmaskarray(cube).any(axis=2) if np.ma.isMaskedArray(cube) else None
         self._cube = _checked_cube(cube)
         grid = self._cube.shape[:2]
         self._labels = None if labels is None else _checked_labels(labels, grid)
         self._mask = _checked_mask(mask, grid)
-        if masked is not None:
-            self._mask = _checked_mask(self._mask & ~masked, grid)
+        if np.ma.isMaskedArray(cube):
+            unmasked = ~np.ma.getmaskarray(cube).any(axis=2)
+            self._mask = _checked_mask(self._mask & unmasked, grid)
         self._wavelengths = _checked_wavelengths(wavelengths, self.n_bands)
         self._class_names = self._checked_class_names(class_names)
         self._crs, self._transform, self._name = crs, transform, name
@@ -144,17 +144,26 @@ class Scene:
         """The cube as an array of shape (rows * cols, bands), not copied."""
         return self._cube.reshape(-1, self.n_bands)
 
-    @cached_property
+    @property
     def classes(self) -> np.ndarray:
-        """Sorted labels of the scene, without the unlabelled one."""
-        return np.unique(self._labels[self._is_labeled()])  # type: ignore[index]
+        """Sorted labels of the valid pixels, without the unlabelled one."""
+        return self._classes
 
-    @cached_property
+    @property
     def non_finite(self) -> np.ndarray:
         """Boolean raster, True where a valid pixel holds NaN or infinity in any band."""
+        return self._non_finite
+
+    @cached_property
+    def _classes(self) -> np.ndarray:
+        is_labeled = self._is_labeled()
+        return _read_only(np.unique(self._labels[is_labeled]))  # type: ignore[index]
+
+    @cached_property
+    def _non_finite(self) -> np.ndarray:
         if self._cube.dtype.kind != "f":
-            return np.zeros(self._mask.shape, dtype=bool)
-        return ~np.isfinite(self._cube).all(axis=2) & self._mask
+            return _read_only(np.zeros(self._mask.shape, dtype=bool))
+        return _read_only(~np.isfinite(self._cube).all(axis=2) & self._mask)
 
     def labeled_pixels(self) -> tuple[PixelSamples, np.ndarray]:
         """Every valid pixel that has a label, in row-major order.
@@ -170,12 +179,10 @@ class Scene:
         ValueError
             When the scene has no labels, or none on a valid pixel.
         """
-        if self._labels is None:
-            raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
         flat = np.flatnonzero(self._is_labeled())
         if not flat.size:
             raise ValueError("No valid pixel of this scene has a label: check labels and mask.")
-        return PixelSamples(self, flat), self._labels.reshape(-1)[flat]
+        return PixelSamples(self, flat), self._labels.reshape(-1)[flat]  # type: ignore[union-attr]
 
     def pixels(self, rows: Any = None, cols: Any = None) -> PixelSamples:
         """The pixels at the given positions, or every valid pixel in row-major order.
@@ -250,6 +257,11 @@ class Scene:
         -------
         scene : Scene
         """
+        if np.shape(cube)[:2] != self.shape[:2]:
+            raise ValueError(
+                f"cube must have this scene's rows and columns {self.shape[:2]}, but its shape is"
+                f" {np.shape(cube)}."
+            )
         return Scene(cube, self._labels, wavelengths=wavelengths, **self._about_pixels)
 
     @property
@@ -264,7 +276,9 @@ class Scene:
         }
 
     def _is_labeled(self) -> np.ndarray:
-        unlabeled = UNLABELED if self._labels.dtype.kind in "iu" else ""  # type: ignore[union-attr]
+        if self._labels is None:
+            raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
+        unlabeled = UNLABELED if self._labels.dtype.kind in "iu" else ""
         return (self._labels != unlabeled) & self._mask
 
     def _checked_class_names(self, names: Any) -> dict[Any, str]:
@@ -316,7 +330,10 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 def _checked_cube(cube: Any) -> np.ndarray:
     # A memory map stays one, so that joblib recognises it and passes its file on.
-    cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
+    try:
+        cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
+    except ValueError as error:
+        raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
     if cube.dtype.kind not in _REAL_KINDS:
         raise TypeError(f"cube must hold real numbers, got dtype {cube.dtype}.")
     if cube.ndim != 3:
@@ -369,9 +386,10 @@ def _checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:
 def _checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
     if wavelengths is None:
         return None
-    wavelengths = np.asarray(wavelengths, dtype=float)
-    if wavelengths.shape != (n_bands,):
+    wavelengths = np.asarray(wavelengths)
+    if wavelengths.dtype.kind not in "iuf" or wavelengths.shape != (n_bands,):
         raise ValueError(
-            f"wavelengths must have shape ({n_bands},), one per band, got {wavelengths.shape}."
+            f"wavelengths must be one number per band, of shape ({n_bands},), got"
+            f" {wavelengths.dtype} of shape {wavelengths.shape}."
         )
-    return _read_only(wavelengths)
+    return _read_only(wavelengths.astype(float))

@@ -89,8 +89,8 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         whole_scene = self.fit_on == "scene"
         pixels = X.scene.pixels() if whole_scene else X
         check_finite(pixels)
-        self.transformer_ = clone(self.transformer)
-        self.transformer_.fit(np.asarray(pixels), None if whole_scene else y)
+        transformer = clone(self.transformer)
+        self.transformer_ = transformer.fit(np.asarray(pixels), None if whole_scene else y)
         return self
 
     def transform(self, X: PixelSamples) -> PixelSamples:
@@ -118,6 +118,9 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def set_output(self, *, transform: str | None = None) -> SpectralTransformer:
         """Do nothing: the result is no table. It is here so that a pipeline can be asked."""
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "transformer_")
 
     def _transformed(self, scene: Scene) -> Scene:
         pixels = scene.pixels()

@@ -167,6 +167,15 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
             warning, and the estimator is fitted.
         """
+        before = self.__dict__.copy()
+        try:
+            return self._fit(X, y, sample_weight)
+        except BaseException:
+            # A fit that fails leaves an earlier one as it was.
+            self.__dict__ = before
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> PatchClassifier:
         self._validate_params()
         device = resolve_device(self.device)
         previous = getattr(self, "net_", None) if self.warm_start else None

@@ -92,6 +92,10 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """Type of the weights."""
         return self.plain_module_.mean.dtype
 
+    def torch_compile(self, module: nn.Module, name: str) -> nn.Module:
+        # skorch would compile the loss, too.
+        return super().torch_compile(module, name) if name == "module" else module
+
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         kind = torch.device(self.device).type
         with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
