@@ -189,7 +189,6 @@ class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         ValueError
             When the patch size is not a positive odd integer, or too large to reflect.
         """
-        self._validate_params()
         self._check(X)
         validate_data(self, X, skip_check_array=True)
         return self
@@ -221,6 +220,7 @@ class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         return self
 
     def _check(self, X: Any) -> None:
+        self._validate_params()
         require_pixels(X, "PatchExtractor")
         size = self.patch_size
         if isinstance(size, bool) or size < 1 or size % 2 == 0:

@@ -28,7 +28,7 @@ class Scene:
         that a masked array masks in any band count as invalid.
     labels : array of shape (rows, cols), default=None
         Class of each pixel, as integers with 0 for unlabelled pixels, or as strings
-        with ``""`` for unlabelled pixels.
+        with ``""`` for unlabelled pixels. What a masked array masks is unlabelled.
     mask : bool array of shape (rows, cols), default=None
         True where a pixel is valid. By default all are. Invalid pixels (nodata, say) are
         never handed out, and a patch takes nothing from them.
@@ -229,7 +229,7 @@ class Scene:
         return PixelSamples(self, flat)
 
     def select_bands(self, bands: Any) -> Scene:
-        """A scene of some of the bands, sharing the cube where NumPy can (slices).
+        """A scene of some of the bands, with a cube of its own.
 
         Parameters
         ----------
@@ -286,13 +286,13 @@ class Scene:
             return {}
         if isinstance(names, Mapping):
             return dict(names)
-        if self._labels is None or len(names) != len(self.classes):
-            found = 0 if self._labels is None else len(self.classes)
+        classes = [] if self._labels is None else self.classes.tolist()
+        if isinstance(names, str) or np.shape(names) != (len(classes),):
             raise ValueError(
-                f"class_names has {len(names)} names for {found} classes: give one name per"
-                " class in sorted order of the labels, or a dict of label to name."
+                f"class_names must be one name for each of the {len(classes)} classes in sorted"
+                f" order of the labels, or a dict of label to name; got {names!r}."
             )
-        return dict(zip(self.classes.tolist(), names, strict=True))
+        return dict(zip(classes, names, strict=True))
 
     def __copy__(self) -> Scene:
         return self
@@ -359,6 +359,8 @@ def _checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray
 
 
 def _checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
+    if np.ma.isMaskedArray(labels):
+        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
     labels = _checked_raster("labels", labels, grid)
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
         labels = labels.astype(str)

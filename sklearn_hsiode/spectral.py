@@ -113,6 +113,7 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         check_is_fitted(self)
         require_pixels(X, type(self).__name__)
         validate_data(self, X, reset=False, skip_check_array=True)
+        check_finite(X)
         return PixelSamples(self._transformed(X.scene), X.flat)
 
     def set_output(self, *, transform: str | None = None) -> SpectralTransformer:
@@ -123,18 +124,24 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return hasattr(self, "transformer_")
 
     def _transformed(self, scene: Scene) -> Scene:
-        pixels = scene.pixels()
-        check_finite(pixels)
-        cube: np.ndarray | None = None
-        for batch in gen_batches(len(pixels), SPECTRA_AT_ONCE):
-            values = self.transformer_.transform(np.asarray(pixels[batch]))
-            if scipy.sparse.issparse(values):
-                raise ValueError(
-                    f"{type(self.transformer).__name__} returns sparse matrices, which cannot be"
-                    " the bands of a scene: make its output dense (sparse_output=False)."
-                )
-            values = np.asarray(values)
-            if cube is None:
-                cube = np.zeros((*scene.shape[:2], values.shape[1]), values.dtype)
-            cube[pixels.rows[batch], pixels.cols[batch]] = values
+        """The scene with every valid pixel transformed; one that holds NaN is all NaN."""
+        flat = np.flatnonzero(scene.mask & ~scene.non_finite)
+        values = [
+            self._values(scene.spectra[flat[batch]])
+            for batch in gen_batches(len(flat), SPECTRA_AT_ONCE)
+        ]
+        dtype = np.result_type(*values, *([np.float32] if scene.non_finite.any() else []))
+        cube = np.zeros((*scene.shape[:2], values[0].shape[1]), dtype)
+        cube.reshape(-1, cube.shape[2])[flat] = np.concatenate(values)
+        if scene.non_finite.any():
+            cube[scene.non_finite] = np.nan
         return scene.with_cube(cube)
+
+    def _values(self, spectra: np.ndarray) -> np.ndarray:
+        values = self.transformer_.transform(spectra)
+        if scipy.sparse.issparse(values):
+            raise ValueError(
+                f"{type(self.transformer).__name__} returns sparse matrices, which cannot be the"
+                " bands of a scene: make its output dense (sparse_output=False)."
+            )
+        return np.asarray(values)

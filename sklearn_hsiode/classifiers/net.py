@@ -11,6 +11,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
+from sklearn_hsiode.nn.ode import explained_failures
 
 # Without gradients a batch costs little memory; small ones would cost time.
 PREDICTION_BATCH = 512
@@ -107,6 +108,11 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     ) -> Tensor:
         losses: Tensor = self.criterion_(y_pred, y_true)
         return (losses * X["sample_weight"]).mean()
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
+        # The adjoint ODE is solved in the backward pass.
+        with explained_failures(getattr(self, "module__solver", "")):
+            return super().train_step_single(batch, **fit_params)
 
     def train_epochs(self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any]) -> None:
         """Train on from the present state, until done, stopped by a callback, or by Ctrl-C.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,6 +23,27 @@ FIXED_GRID_SOLVERS = (
     "fixed_adams",
 )
 ADAPTIVE_SOLVERS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
+
+
+ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
+
+
+@contextmanager
+def explained_failures(solver: str) -> Iterator[None]:
+    """Turn torchdiffeq's failed assertions, in a forward or backward pass, into advice."""
+    try:
+        yield
+    except AssertionError as error:
+        causes = [
+            cause for cause in ("underflow in dt", "non-finite values") if cause in str(error)
+        ]
+        if not causes:
+            raise
+        raise RuntimeError(
+            f"The ODE's solver {solver!r} has failed ({causes[0]}): the dynamics have become too"
+            " steep for its step sizes, or hold NaN. Use a fixed-grid solver such as 'rk4', larger"
+            " rtol and atol, a smaller lr, or precision='float64'."
+        ) from error
 
 
 class Dynamics(nn.Module):
@@ -58,15 +81,15 @@ class ODEBlock(nn.Module):
         Channels of input and output.
     solver : str, default="euler"
         A solver of :func:`torchdiffeq.odeint`. On a fixed grid: "euler", "midpoint",
-        "heun2", "heun3", "rk4", "explicit_adams", "implicit_adams" (alias "fixed_adams").
+        "heun2", "heun3", "rk4", "explicit_adams" (Adams-Bashforth of order 4) and
+        "implicit_adams" (alias "fixed_adams"; the same with one Adams-Moulton correction).
         Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun". These choose
         one step size for the whole batch, so that a result depends on the batch within
         the tolerances.
     n_steps : int, default=4
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
-        Relative and absolute tolerance of an adaptive solver, and of the iteration in
-        "implicit_adams".
+        Relative and absolute tolerance of an adaptive solver.
     adjoint : bool, default=False
         Get gradients from the adjoint ODE, solved backwards in time, instead of by
         back-propagation through the solver. Saved activations then do not grow with the
@@ -82,7 +105,8 @@ class ODEBlock(nn.Module):
     ValueError
         For an unknown solver, or `n_steps` below 1.
     RuntimeError
-        In the forward pass, when an adaptive solver's step size underflows.
+        In the forward pass, when an adaptive solver's step size underflows or its state
+        holds NaN.
 
     References
     ----------
@@ -129,29 +153,25 @@ class ODEBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         odeint = torchdiffeq.odeint_adjoint if self.adjoint else torchdiffeq.odeint
-        options: dict[str, Any] = (
-            {"grid_constructor": self._grid} if self.solver in FIXED_GRID_SOLVERS else {}
-        )
+        options: dict[str, Any] = {}
+        if self.solver in FIXED_GRID_SOLVERS:
+            options["grid_constructor"] = self._grid
+        if self.solver in ADAMS:
+            options["max_order"] = 4  # higher orders diverge on dynamics with kinks, as relu's
+        # Adams' corrector would iterate until the whole batch agrees within the tolerances, and
+        # a result depend on its batch: without tolerances, it corrects once.
+        rtol, atol = (1e9, 1e9) if self.solver in ADAMS else (self.rtol, self.atol)
         self.dynamics.n_evaluations = 0
-        try:
+        with explained_failures(self.solver):
             states = odeint(
                 self.dynamics,
                 x,
                 torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device),
                 method=self.solver,
-                rtol=self.rtol,
-                atol=self.atol,
+                rtol=rtol,
+                atol=atol,
                 options=options,
             )
-        except AssertionError as error:
-            if "underflow in dt" not in str(error):
-                raise
-            raise RuntimeError(
-                f"The adaptive solver {self.solver!r} needs steps smaller than {x.dtype} can"
-                " resolve (underflow in dt): the dynamics have become too steep or hold NaN."
-                " Use a fixed-grid solver such as 'rk4', larger rtol and atol, a smaller lr,"
-                " or precision='float64'."
-            ) from error
         self.n_function_evaluations = self.dynamics.n_evaluations
         return states[-1]
 

@@ -1,0 +1,67 @@
+"""Imports run one way, and no heavy dependency is loaded before it is used."""
+
+import ast
+import subprocess
+import sys
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+import sklearn_hsiode
+
+PACKAGE = Path(sklearn_hsiode.__file__).parent
+NAME = PACKAGE.name
+# Which other parts of the package a part may import, from the bottom up.
+LAYERS = {
+    "nn": set(),
+    "pixels": {"scene"},  # its type
+    "scene": {"pixels"},
+    "patches": {"scene", "pixels"},
+    "spectral": {"scene", "pixels"},
+    "datasets": {"scene", "pixels"},
+    "classifiers": {"nn", "patches", "pixels"},
+}
+
+
+def files_of(part):
+    """The one file of a module, or all of a subpackage."""
+    return sorted((PACKAGE / part).rglob("*.py")) or [PACKAGE / f"{part}.py"]
+
+
+def imported_by(file):
+    """Dotted name of everything that a file imports, wherever in the file."""
+    package = ".".join([NAME, *file.relative_to(PACKAGE).parts[:-1]])
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def parts_of_ours(file):
+    """Parts of the package that a file imports."""
+    names = (name.split(".") for name in imported_by(file))
+    return {name[1] for name in names if name[0] == NAME}
+
+
+@pytest.mark.parametrize(
+    ("part", "file"), [(part, file) for part in LAYERS for file in files_of(part)], ids=str
+)
+def test_a_part_imports_from_the_layers_below_it_alone(part, file):
+    assert parts_of_ours(file) <= LAYERS[part] | {part}
+
+
+@pytest.mark.parametrize("file", files_of("nn"), ids=lambda file: file.name)
+def test_networks_are_torch_without_scikit_learn_or_skorch(file):
+    imported = {name.split(".")[0] for name in imported_by(file)}
+    assert imported - sys.stdlib_module_names <= {"torch", "torchdiffeq", NAME}
+
+
+def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask():
+    command = [sys.executable, "-c", f"import sys, {NAME}; print(*sys.modules)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert NAME in loaded
+    assert not loaded & {"rasterio", "matplotlib", "dask"}
