@@ -109,7 +109,7 @@ class PatchCutter:
     ) -> None:
         pixels, half = patches.pixels, patches.patch_size // 2
         self.dtype = dtype
-        self.spectra = _shared_tensor(pixels.scene.spectra).to(device)
+        self.spectra = shared_tensor(pixels.scene.spectra).to(device)
         self.source = torch.from_numpy(_padded_source(pixels.scene, half, patches.padding))
         self.source = self.source.to(device)
         self.rows = torch.from_numpy(pixels.rows).to(device)
@@ -256,12 +256,16 @@ def _padded_source(scene: Scene, half: int, padding: str) -> np.ndarray:
     return np.pad(source, half, mode=PADDING_MODES[padding], **fill)  # type: ignore[call-overload, no-any-return]
 
 
-def _shared_tensor(array: np.ndarray) -> torch.Tensor:
-    """A tensor over a read-only array, which nothing here writes to."""
-    if array.dtype.kind == "u" and array.dtype != np.uint8:
-        array = array.astype(np.promote_types(array.dtype, np.float32))  # torch hardly knows these
-    elif array.dtype == np.longdouble:
-        array = array.astype(np.float64)
+def shared_tensor(array: np.ndarray) -> torch.Tensor:
+    """Tensor over an array, also a read-only one, which nothing here writes to.
+
+    Types that PyTorch does not know, or hardly, are converted to one that it does.
+    """
+    dtype = array.dtype.newbyteorder("=")
+    if dtype.kind == "u" and dtype != np.uint8:
+        dtype = np.promote_types(dtype, np.float32)
+    elif dtype == np.longdouble:
+        dtype = np.dtype(np.float64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)
+        return torch.from_numpy(array.astype(dtype, copy=False))

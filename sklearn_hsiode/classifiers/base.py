@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -167,15 +169,11 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
             warning, and the estimator is fitted.
         """
-        before = self.__dict__.copy()
-        try:
-            return self._fit(X, y, sample_weight)
-        except BaseException:
-            # A fit that fails leaves an earlier one as it was.
-            self.__dict__ = before
-            raise
+        with self._as_before_on_error():
+            self._fit(X, y, sample_weight)
+        return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> PatchClassifier:
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         self._validate_params()
         device = resolve_device(self.device)
         previous = getattr(self, "net_", None) if self.warm_start else None
@@ -204,7 +202,6 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         if previous is not None:
             net.prepend_history(previous.history)
         self.classes_, self.net_, self._patch_shape = classes, net, X.shape[2:]
-        return self
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -235,6 +232,11 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             As in :meth:`fit`; also for a label that is not among the classes.
         """
+        with self._as_before_on_error():
+            self._partial_fit(X, y, classes, sample_weight)
+        return self
+
+    def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         self._validate_params()
         if self.class_weight == "balanced":
             raise ValueError(
@@ -267,7 +269,6 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
                 data.subset(data.rows, self._augmenter(rng)), 1, [EpochRecorder(), *self._users()]
             )
         self.net_, self._patch_shape = net, X.shape[2:]
-        return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probability of each class.
@@ -376,6 +377,19 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
 
     def _augmenter(self, rng: np.random.RandomState) -> torch.Generator | None:
         return torch.Generator().manual_seed(rng.randint(2**31)) if self.augment else None
+
+    @contextmanager
+    def _as_before_on_error(self) -> Iterator[None]:
+        """Leave an earlier fit as it was when this one fails."""
+        before = self.__dict__.copy()
+        state = self.net_.snapshot() if self.__sklearn_is_fitted__() else None
+        try:
+            yield
+        except BaseException:
+            self.__dict__ = before
+            if state is not None:
+                self.net_.restore(state)
+            raise
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from torch import Tensor
 
-from sklearn_hsiode.patches import PatchSamples
+from sklearn_hsiode.patches import PatchSamples, shared_tensor
 
 SPECTRA_AT_ONCE = 65536
 
@@ -23,7 +23,7 @@ class ArrayCutter:
         self.patches, self.device, self.dtype = patches, device, dtype
 
     def __call__(self, index: Any) -> Tensor:
-        batch = torch.from_numpy(self.patches[np.asarray(index)])
+        batch = shared_tensor(self.patches[np.asarray(index)])
         return batch.to(self.device, self.dtype, memory_format=torch.channels_last)
 
 

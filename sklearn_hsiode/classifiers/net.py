@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
 from sklearn_hsiode.nn.ode import explained_failures
+from sklearn_hsiode.patches import shared_tensor
 
 # Without gradients a batch costs little memory; small ones would cost time.
 PREDICTION_BATCH = 512
@@ -140,6 +142,18 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 stacklevel=3,
             )
 
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return copies of weights and optimiser's state, and the length of the history."""
+        state = self.plain_module_.state_dict(), self.optimizer_.state_dict()
+        return *deepcopy(state), len(self.history)
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go back to a :meth:`snapshot`."""
+        weights, optimizer, n_epochs = state
+        self.plain_module_.load_state_dict(weights)
+        self.optimizer_.load_state_dict(optimizer)
+        del self.history[n_epochs:]
+
     def prepend_history(self, earlier: History) -> None:
         """Count the epochs on from those of an earlier training."""
         later = [{**epoch, "epoch": epoch["epoch"] + len(earlier)} for epoch in self.history]
@@ -160,6 +174,6 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     def load_arrays(self, weights: dict[str, Any], history: list[dict[str, Any]]) -> None:
         """Take over weights and history from :meth:`as_arrays`."""
         self.plain_module_.load_state_dict(
-            {name: torch.from_numpy(weight) for name, weight in weights.items()}
+            {name: shared_tensor(weight) for name, weight in weights.items()}
         )
         self.history = History(history)
