@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,10 +13,10 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import check_random_state
 from tabulate import tabulate
 
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
@@ -32,8 +33,8 @@ class Result:
     model : str
         Name of the model.
     overall_accuracy, average_accuracy, kappa : float
-        Share of test pixels that are right, mean of the classes' accuracies over all classes
-        of the test pixels, and Cohen's kappa.
+        Share of test pixels that are right, mean of the accuracies of the classes that have
+        test pixels, and Cohen's kappa.
     seconds : float
         Time to fit.
     n_parameters : int or None
@@ -84,7 +85,7 @@ def compare_models(
     train_size: float = 0.05,
     random_state: int | None = None,
 ) -> Iterator[Result]:
-    """Fit each model on the same random share of each class, test it on all others.
+    """Fit each model on the same random share of each class, test it on all other pixels.
 
     Pixels drawn at random lie among each other: patches of test pixels overlap patches of
     training pixels, and the scores say how well a scene is filled in, not how well a model
@@ -97,7 +98,7 @@ def compare_models(
     models : dict of str to estimator
         What to compare; each is cloned.
     train_size : float, default=0.05
-        Share of the labelled pixels that train.
+        Share of each class's labelled pixels that train, rounded up.
     random_state : int or None, default=None
         Seed of the split.
 
@@ -109,20 +110,19 @@ def compare_models(
     Raises
     ------
     ValueError
-        When the share is too small, or too large, for the classes.
+        When the share is not between 0 and 1.
     """
     X, y = scene.labeled_pixels()
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, train_size=train_size, stratify=y, random_state=random_state
-    )
+    train, test = _split_per_class(y, train_size, random_state)
+    y_test = y[test]
     everywhere = scene.pixels()
     for name, model in models.items():
         start = perf_counter()
-        fitted = clone(model).fit(X_train, y_train)
+        fitted = clone(model).fit(X[train], y[train])
         seconds = perf_counter() - start
         class_map = np.full(scene.mask.shape, -1)
         class_map[scene.mask] = np.searchsorted(scene.classes, fitted.predict(everywhere))
-        predicted = scene.classes[class_map[X_test.rows, X_test.cols]]
+        predicted = scene.classes[class_map.reshape(-1)[X.positions[test]]]
         last = fitted[-1] if hasattr(fitted, "steps") else fitted
         yield Result(
             name,
@@ -135,6 +135,22 @@ def compare_models(
             getattr(last, "n_parameters_", None),
             class_map,
         )
+
+
+def _split_per_class(
+    y: np.ndarray, train_size: float, random_state: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the share of each class, rounded up, but leave a pixel to test where there are two."""
+    if not 0 < train_size < 1:
+        raise ValueError(f"train_size must lie between 0 and 1, got {train_size}.")
+    rng = check_random_state(random_state)
+    train = []
+    for label in np.unique(y):
+        members = rng.permutation(np.flatnonzero(y == label))
+        n_train = min(ceil(train_size * len(members)), max(len(members) - 1, 1))
+        train.append(members[:n_train])
+    train_rows = np.sort(np.concatenate(train))
+    return train_rows, np.setdiff1d(np.arange(len(y)), train_rows)
 
 
 def results_table(results: Sequence[Result]) -> str:

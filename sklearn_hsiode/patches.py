@@ -109,6 +109,7 @@ class PatchCutter:
     ) -> None:
         pixels, half = patches.pixels, patches.patch_size // 2
         self.dtype = dtype
+        self.has_zeros = patches.padding == "zero"
         self.spectra = shared_tensor(pixels.scene.spectra).to(device)
         self.source = torch.from_numpy(_padded_source(pixels.scene, half, patches.padding))
         self.source = self.source.to(device)
@@ -124,7 +125,8 @@ class PatchCutter:
         source = self.source[rows[:, :, None], cols[:, None, :]]
         patches = self.spectra.index_select(0, source.clamp(min=0).flatten())
         patches = patches.view(*source.shape, self.spectra.shape[1]).to(self.dtype)
-        patches.masked_fill_((source == OUTSIDE).unsqueeze(-1), 0)
+        if self.has_zeros:
+            patches.masked_fill_((source == OUTSIDE).unsqueeze(-1), 0)
         return patches.permute(0, 3, 1, 2)
 
 
@@ -141,8 +143,9 @@ class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
         Side of a patch in pixels, odd so that its pixel lies in the centre.
     padding : {"reflect", "edge", "zero"}, default="reflect"
         What a patch sees beyond the border of the scene: its mirror image, its outermost
-        pixels, or zeros (as in the paper). Pixels outside the scene's mask are treated
-        likewise: they take the spectrum of the nearest valid pixel, or zero.
+        pixels, or zeros. Zeros go in before the classifiers standardise, so they are the mean
+        (as in the paper) only where the bands have a mean of zero. Pixels outside the scene's
+        mask are treated likewise: they take the spectrum of the nearest valid pixel, or zero.
 
     Attributes
     ----------

@@ -10,6 +10,9 @@ from scipy.ndimage import maximum_filter
 if TYPE_CHECKING:
     from sklearn_hsiode.scene import Scene
 
+# Spectra that are looked at together where a whole scene may be asked for.
+SPECTRA_AT_ONCE = 65536
+
 
 class PixelSamples:
     """Some pixels of a scene: an ``X`` for scikit-learn that knows where its rows lie.
@@ -25,14 +28,14 @@ class PixelSamples:
     ----------
     scene : Scene
         The image.
-    flat : array of int of shape (n,)
+    positions : array of int of shape (n,)
         Row-major positions, ``row * n_columns + column``.
 
     Attributes
     ----------
     scene : Scene
         The image that the pixels belong to.
-    flat : array of int of shape (n,)
+    positions : array of int of shape (n,)
         Row-major position of each pixel in the scene.
     rows, cols : array of int of shape (n,)
         The same as row and column.
@@ -49,14 +52,14 @@ class PixelSamples:
 
     ndim = 2
 
-    def __init__(self, scene: Scene, flat: np.ndarray) -> None:
+    def __init__(self, scene: Scene, positions: np.ndarray) -> None:
         self.scene = scene
-        self.flat = flat
+        self.positions = positions
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of pixels and of bands."""
-        return len(self.flat), self.scene.n_bands
+        return len(self.positions), self.scene.n_bands
 
     @property
     def dtype(self) -> np.dtype:
@@ -66,20 +69,20 @@ class PixelSamples:
     @property
     def rows(self) -> np.ndarray:
         """Row of each pixel in the scene."""
-        return self.flat // self.scene.shape[1]
+        return self.positions // self.scene.shape[1]
 
     @property
     def cols(self) -> np.ndarray:
         """Column of each pixel in the scene."""
-        return self.flat % self.scene.shape[1]
+        return self.positions % self.scene.shape[1]
 
     def __len__(self) -> int:
-        return len(self.flat)
+        return len(self.positions)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("PixelSamples cannot become an array without a copy of its spectra.")
-        return self.scene.spectra[self.flat].astype(dtype or self.dtype, copy=False)
+        return self.scene.spectra[self.positions].astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, key: Any) -> PixelSamples | np.ndarray:
         rows, bands = _split_key(key)
@@ -88,10 +91,10 @@ class PixelSamples:
         if rows is None or not (isinstance(rows, slice) or isinstance(bands, slice)):
             return np.asarray(self)[key]
         if isinstance(bands, int):
-            return self.scene.spectra[self.flat[rows], bands]
+            return self.scene.spectra[self.positions[rows], bands]
         everything = isinstance(bands, slice) and bands == slice(None)
         scene = self.scene if everything else self.scene.select_bands(bands)
-        return PixelSamples(scene, self.flat[rows])
+        return PixelSamples(scene, self.positions[rows])
 
     def take(
         self, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise"
@@ -108,7 +111,7 @@ class PixelSamples:
 
     def __sizeof__(self) -> int:
         # joblib's Dask backend decides by it whether to scatter X.
-        return object.__sizeof__(self) + self.flat.nbytes + self.scene.cube.nbytes
+        return object.__sizeof__(self) + self.positions.nbytes + self.scene.cube.nbytes
 
     def __repr__(self) -> str:
         return f"PixelSamples({len(self)} pixels of {self.scene!r})"

@@ -276,17 +276,23 @@ class Scene:
         }
 
     def _is_labeled(self) -> np.ndarray:
+        return ~self._is_unlabeled() & self._mask
+
+    def _is_unlabeled(self) -> np.ndarray:
         if self._labels is None:
             raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
         unlabeled = UNLABELED if self._labels.dtype.kind in "iu" else ""
-        return (self._labels != unlabeled) & self._mask
+        return self._labels == unlabeled
 
     def _checked_class_names(self, names: Any) -> dict[Any, str]:
         if names is None:
             return {}
         if isinstance(names, Mapping):
             return dict(names)
-        classes = [] if self._labels is None else self.classes.tolist()
+        # Of the whole raster: a mask that hides a class does not take its name away.
+        classes: list[Any] = []
+        if self._labels is not None:
+            classes = np.unique(self._labels[~self._is_unlabeled()]).tolist()
         if isinstance(names, str) or np.shape(names) != (len(classes),):
             raise ValueError(
                 f"class_names must be one name for each of the {len(classes)} classes in sorted"

@@ -11,10 +11,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_hsiode.pixels import PixelSamples, check_finite, require_pixels
+from sklearn_hsiode.pixels import SPECTRA_AT_ONCE, PixelSamples, check_finite, require_pixels
 from sklearn_hsiode.scene import Scene
-
-SPECTRA_AT_ONCE = 65536
 
 
 class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -114,7 +112,7 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         require_pixels(X, type(self).__name__)
         validate_data(self, X, reset=False, skip_check_array=True)
         check_finite(X)
-        return PixelSamples(self._transformed(X.scene), X.flat)
+        return PixelSamples(self._transformed(X.scene), X.positions)
 
     def set_output(self, *, transform: str | None = None) -> SpectralTransformer:
         """Do nothing: the result is no table. It is here so that a pipeline can be asked."""

@@ -2,8 +2,8 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
-from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
@@ -17,6 +17,24 @@ from sklearn_hsiode.benchmark import (
 )
 
 
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Fits a model, and tells which pixels it was given."""
+
+    def __init__(self, model, pixels):
+        self.model, self.pixels = model, pixels
+
+    def __sklearn_clone__(self):
+        return self
+
+    def fit(self, X, y):
+        self.pixels.update(X=X, y=y)
+        self.model.fit(X, y)
+        return self
+
+    def predict(self, X):
+        return self.model.predict(X)
+
+
 @pytest.fixture
 def models(extractor, ode):
     return {"network": make_pipeline(extractor, ode), "SVM": SVC()}
@@ -24,15 +42,37 @@ def models(extractor, ode):
 
 def test_every_model_is_judged_on_the_same_test_pixels(scene, models):
     X, y = scene.labeled_pixels()
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, train_size=0.2, stratify=y, random_state=3
-    )
-    for result in compare_models(scene, models, train_size=0.2, random_state=3):
+    pixels = {}
+    recorder = {name: Recorder(model, pixels) for name, model in models.items()}
+    for result in compare_models(scene, recorder, train_size=0.2, random_state=3):
+        X_train, y_train = pixels["X"], pixels["y"]
+        test = np.setdiff1d(X.positions, X_train.positions)
+        X_test = scene.pixels(test // scene.shape[1], test % scene.shape[1])
+        y_test = scene.labels.ravel()[test]
+        counts = {label: np.sum(y == label) for label in scene.classes}
+        assert {label: np.sum(y_train == label) for label in counts} == {
+            label: int(np.ceil(0.2 * n)) for label, n in counts.items()
+        }
         predicted = models[result.model].fit(X_train, y_train).predict(X_test)
         assert result.overall_accuracy == pytest.approx((predicted == y_test).mean())
         assert result.average_accuracy == pytest.approx(balanced_accuracy_score(y_test, predicted))
         assert result.kappa == pytest.approx(cohen_kappa_score(y_test, predicted))
         assert result.seconds > 0
+
+
+def test_a_class_of_one_pixel_trains_and_one_of_two_does_both(scene):
+    labels = np.where(scene.labels == 1, 1, 0)
+    labels[0, 0], labels[5, 5], labels[5, 6] = 2, 3, 3
+    pixels = {}
+    for share in (0.01, 0.99):
+        (_,) = compare_models(Scene(scene.cube, labels), {"SVM": Recorder(SVC(), pixels)}, share, 0)
+        assert np.sum(pixels["y"] == 2) == np.sum(pixels["y"] == 3) == 1
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 1.5])
+def test_a_share_that_leaves_nothing_is_an_error(scene, share):
+    with pytest.raises(ValueError, match="train_size must lie between 0 and 1"):
+        next(compare_models(scene, {"SVM": SVC()}, share))
 
 
 def test_networks_tell_their_parameters_and_others_do_not(scene, models):

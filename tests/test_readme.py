@@ -18,4 +18,4 @@ def test_the_examples_of_the_readme_run_one_after_the_other(capsys):
     ode, svm = (float(line) for line in capsys.readouterr().out.splitlines())
     assert ode > svm
     assert names["scores"].shape == (4,)
-    assert len(names["everywhere"]) == 50 * 60
+    assert set(names["class_map"].ravel()) <= {3, 7}

@@ -367,10 +367,10 @@ def test_fitting_again_forgets_the_earlier_pixels():
 
 def test_transform_changes_neither_the_transformer_nor_the_pixels():
     transformer = SpectralTransformer(StandardScaler()).fit(X)
-    state, flat, array = dict(vars(transformer)), X.flat.copy(), np.asarray(X)
+    state, flat, array = dict(vars(transformer)), X.positions.copy(), np.asarray(X)
     transformer.transform(X)
     assert vars(transformer) == state
-    np.testing.assert_array_equal(X.flat, flat)
+    np.testing.assert_array_equal(X.positions, flat)
     np.testing.assert_array_equal(np.asarray(X), array)
 
 

@@ -41,7 +41,7 @@ optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
         Copied before use. They see class codes 0 to n_classes - 1.
     net_params : dict, default=None
         Further arguments of :class:`skorch.NeuralNetClassifier`, such as
-        ``{"optimizer__nesterov": True}``; they override what this class passes.
+        ``{"optimizer__nesterov": True}``; none that has a parameter here.
     device : str or torch.device, default="auto"
         "auto" is CUDA where there is one, and else the CPU.
     precision : {"float32", "float64", "bfloat16"}, default="float32"
@@ -50,7 +50,7 @@ optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
     compile : bool, default=False
         Compile the network with :func:`torch.compile`.
     n_jobs : int, default=None
-        Threads on the CPU: None means 1, and -1 all cores. PyTorch sums gradients in another
+        Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
         order for each number of threads, so a fit is repeated bit by bit only with the same
         number; that it is 1 unless you say otherwise makes a search with ``n_jobs=2`` equal
         to a serial one.

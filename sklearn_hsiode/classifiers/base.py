@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -47,6 +48,21 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 }
 # Type of the weights; bfloat16 is for the operations that autocast chooses.
 PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+# What net_params may not set, because parameters of the estimators do.
+OWN_PARAMETERS = {
+    "batch_size",
+    "callbacks",
+    "classes",
+    "compile",
+    "device",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "train_split",
+    "verbose",
+    "warm_start",
+}
 HISTORY = {
     "epoch": "epoch",
     "loss": "train_loss",
@@ -70,7 +86,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict[str, list[Any]] = {
         "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "lr": [Interval(Real, 0, None, closed="neither")],
         "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -180,14 +196,17 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         X = check_patches(self, X, None if previous is None else self._patch_shape)
         y = check_labels(self, X, y)
         classes, codes = check_classes(y)
-        weights = training_weights(y, sample_weight, self.class_weight)
-        rng = _random_state(self.random_state)
+        weights = training_weights(codes, classes, sample_weight, self.class_weight)
+        if not weights.sum() > 0:
+            raise ValueError("sample_weight times class_weight is zero for every pixel.")
+        weights /= weights.mean()
+        rng = _random_state(self.random_state, previous)
         validation, training = np.arange(0), np.arange(len(codes))
         if self.early_stopping:
             validation = validation_rows(codes, self.validation_fraction, rng)
             training = np.setdiff1d(training, validation)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
-            net = self._new_net(self._module_arguments(X, classes), device, rng.randint(2**31))
+            net = self._new_net(X, classes, device)
             if previous is not None:
                 self._go_on_from(previous, net, classes)
             elif self.standardize:
@@ -195,9 +214,8 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             data = PatchDataset.of(X, codes, weights, device, net.dtype)
             if len(validation):
                 net.train_split = predefined_split(data.subset(validation))
-            net.train_epochs(
-                data.subset(training, self._augmenter(rng)), self.max_epochs, self._callbacks()
-            )
+            dataset = data.subset(training, self._augmenter(rng))
+            net.train_epochs(dataset, self.max_epochs, self._callbacks(), seed=rng.randint(2**31))
         net.train_split = None  # a fitted estimator holds no pixels
         if previous is not None:
             net.prepend_history(previous.history)
@@ -221,7 +239,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         classes : array of shape (n_classes,), default=None
             Every class that will ever come; needed in the first call.
         sample_weight : array of shape (n,), default=None
-            Weight of each pixel in the loss, scaled to a mean of 1.
+            Weight of each pixel in the loss, taken as it is.
 
         Returns
         -------
@@ -252,22 +270,16 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         if len(unknown):
             raise ValueError(f"y holds labels that are not among classes: {unknown.tolist()}.")
         codes = np.searchsorted(self.classes_, y)
-        weights = training_weights(y, sample_weight, self.class_weight)
-        rng = _random_state(self.random_state)
+        weights = training_weights(codes, self.classes_, sample_weight, self.class_weight)
+        rng = _random_state(self.random_state, None if first else self.net_)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
-            if first:
-                arguments = self._module_arguments(X, self.classes_)
-                net = self._new_net(arguments, device, rng.randint(2**31))
-                if self.standardize:
-                    _standardize(net, X, np.arange(len(y)))
-            else:
-                net = self.net_
-                for group in net.optimizer_.param_groups:
-                    group["lr"] = self.lr  # a schedule of fit has brought it down
+            net = self._new_net(X, self.classes_, device) if first else self._present_net(X)
+            if first and self.standardize:
+                _standardize(net, X, np.arange(len(y)))
             data = PatchDataset.of(X, codes, weights, torch.device(net.device), net.dtype)
-            net.train_epochs(
-                data.subset(data.rows, self._augmenter(rng)), 1, [EpochRecorder(), *self._users()]
-            )
+            dataset = data.subset(data.rows, self._augmenter(rng))
+            callbacks = [EpochRecorder(), *self._users()]
+            net.train_epochs(dataset, 1, callbacks, seed=rng.randint(2**31))
         self.net_, self._patch_shape = net, X.shape[2:]
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -330,22 +342,47 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             **{name: getattr(self, name) for name in self._network_parameters},
         }
 
-    def _new_net(self, module: dict[str, Any], device: torch.device, seed: int) -> PatchNet:
+    def _new_net(self, X: Any, classes: np.ndarray, device: torch.device) -> PatchNet:
+        owned = sorted(set(self.net_params or {}) & OWN_PARAMETERS)
+        if owned:
+            raise ValueError(
+                f"net_params must not hold {', '.join(owned)}: {type(self).__name__} sets them from"
+                " its own parameters."
+            )
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
+        if not issubclass(optimizer, torch.optim.Optimizer):
+            raise ValueError(
+                f"optimizer must be one of {sorted(OPTIMIZERS)} or a class of torch.optim, got"
+                f" {optimizer!r}."
+            )
+        if "weight_decay" in signature(optimizer).parameters:
+            options = {"weight_decay": self.weight_decay, **options}
         parameters = {
             "optimizer": optimizer,
-            "optimizer__weight_decay": self.weight_decay,
             **{f"optimizer__{name}": value for name, value in options.items()},
             "lr": self.lr,
             "batch_size": self.batch_size,
-            "iterator_train__shuffle": True,
-            "iterator_train__generator": torch.Generator().manual_seed(seed),
             "autocast": self.precision == "bfloat16",
             "compile": self.compile,
             "verbose": max(self.verbose - 1, 0),
             **(self.net_params or {}),
         }
-        return PatchNet.of(module, device, **parameters)
+        return PatchNet.of(self._module_arguments(X, classes), device, **parameters)
+
+    def _present_net(self, X: Any) -> PatchNet:
+        """The net for a later call of partial_fit, with the present settings of training."""
+        net = self.net_
+        if net.made_with_["module"] != self._module_arguments(X, self.classes_):
+            raise ValueError(
+                "partial_fit goes on with the network of the first call, but its parameters have"
+                " changed since: fit a clone of the estimator to begin anew."
+            )
+        net.batch_size, net.lr = self.batch_size, self.lr
+        for group in net.optimizer_.param_groups:
+            group["lr"] = self.lr  # a schedule of fit has brought it down
+            if "weight_decay" in group:
+                group["weight_decay"] = self.weight_decay
+        return net
 
     def _go_on_from(self, previous: PatchNet, net: PatchNet, classes: np.ndarray) -> None:
         if not np.array_equal(classes, self.classes_):
@@ -404,10 +441,9 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "net_" in state:
-            saved = state["net_"]
-            device = device_or_cpu(self.device)
+            saved, device = state["net_"], device_or_cpu(self.device)
             with reproducible(0, device):  # a new network draws weights before it takes these
-                self.net_ = self._new_net(saved["module"], device, seed=0)
+                self.net_ = PatchNet.of(device=device, **saved["made_with"])
             self.net_.load_arrays(saved["weights"], saved["history"])
 
 
@@ -416,6 +452,14 @@ def _standardize(net: PatchNet, X: Any, rows: np.ndarray) -> None:
     net.plain_module_.standardize(scaler.mean_, scaler.scale_)
 
 
-def _random_state(random_state: Any) -> np.random.RandomState:
-    """As sklearn.utils.check_random_state, but None never touches NumPy's global state."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+def _random_state(random_state: Any, earlier: PatchNet | None) -> np.random.RandomState:
+    """As sklearn.utils.check_random_state, but None never touches NumPy's global state.
+
+    A training that goes on from an earlier one draws other numbers than that one did.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    rng = check_random_state(random_state)
+    if earlier is None:
+        return rng
+    return np.random.RandomState([rng.randint(2**31), len(earlier.history)])

@@ -12,8 +12,7 @@ from sklearn.utils import gen_batches
 from torch import Tensor
 
 from sklearn_hsiode.patches import PatchSamples, shared_tensor
-
-SPECTRA_AT_ONCE = 65536
+from sklearn_hsiode.pixels import SPECTRA_AT_ONCE
 
 
 class ArrayCutter:

@@ -25,10 +25,7 @@ class EpochRecorder(Callback):  # type: ignore[misc]
             return
         loss = net.history[-1, "batches", -1, "train_loss"]
         if not np.isfinite(loss):
-            raise ValueError(
-                f"The training loss became {loss} in epoch {net.history[-1, 'epoch']}: use a"
-                f" smaller lr than {net.lr:g}, and standardize=True unless the input is scaled."
-            )
+            raise net.divergence()
         body = net.plain_module_.network.body
         if hasattr(body, "n_function_evaluations"):
             self.evaluations_.append(body.n_function_evaluations)
@@ -66,8 +63,8 @@ def schedule_callback(schedule: str | Callable[[int], float], n_epochs: int) -> 
     if schedule == "cosine":
         return LRScheduler(policies.CosineAnnealingLR, event_name=None, T_max=n_epochs)
     if schedule == "step":  # the paper's: after 60, 100 and 140 of 160 epochs
-        milestones = [round(n_epochs * share) for share in (0.375, 0.625, 0.875)]
-        return LRScheduler(policies.MultiStepLR, event_name=None, milestones=milestones)
+        milestones = {max(1, round(n_epochs * share)) for share in (0.375, 0.625, 0.875)}
+        return LRScheduler(policies.MultiStepLR, event_name=None, milestones=sorted(milestones))
     return LRScheduler(policies.LambdaLR, event_name=None, lr_lambda=schedule)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from joblib import effective_n_jobs
+
+_ONE_AT_A_TIME = threading.RLock()
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -57,6 +60,13 @@ def _is_there(device: torch.device) -> bool:
 @contextmanager
 def reproducible(seed: int, device: torch.device) -> Iterator[None]:
     """Seed PyTorch inside, restore its random state and settings outside."""
+    # All of this belongs to the process, so threads that fit at once take turns.
+    with _ONE_AT_A_TIME, _seeded(seed, device):
+        yield
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     on_cuda = device.type == "cuda"
     deterministic = torch.backends.cudnn.deterministic
     with torch.random.fork_rng([device] if on_cuda else []):
@@ -74,10 +84,11 @@ def reproducible(seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def cpu_threads(n_jobs: int | None) -> Iterator[None]:
-    """Let PyTorch use so many threads inside, with joblib's meaning of None and -1."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(effective_n_jobs(n_jobs))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
+    """Let PyTorch use so many threads inside: None means 1, and -1 all cores."""
+    with _ONE_AT_A_TIME:
+        n_threads = torch.get_num_threads()
+        torch.set_num_threads(1 if n_jobs is None else effective_n_jobs(n_jobs))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite, compute_sample_weight
+from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -68,7 +68,10 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
 
 def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted classes of y, two at least, and the code of each label."""
-    classes, codes = np.unique(y, return_inverse=True)
+    try:
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y mixes labels of different types: use integers or strings.") from error
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only ({classes[0]}): a classifier needs labelled pixels of at"
@@ -77,14 +80,13 @@ def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return classes, codes
 
 
-def training_weights(y: np.ndarray, sample_weight: Any, class_weight: Any) -> np.ndarray:
-    """Return the weight of each pixel in the loss, with a mean of 1."""
-    weights = _check_sample_weight(sample_weight, y, ensure_non_negative=True)
-    if class_weight is not None:
-        weights = weights * compute_sample_weight(class_weight, y)
-    if not weights.sum() > 0:
-        raise ValueError("sample_weight times class_weight is zero for every pixel.")
-    return weights / weights.mean()
+def training_weights(
+    codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
+) -> np.ndarray:
+    """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
+    weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+    of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    return weights * of_classes[codes]
 
 
 def validation_rows(codes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:

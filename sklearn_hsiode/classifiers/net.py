@@ -73,6 +73,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             "criterion__reduction": "none",
             "classes": range(module["n_classes"]),
             "train_split": None,
+            "iterator_train__shuffle": True,
+            "iterator_train__generator": torch.Generator(),
             "iterator_train__collate_fn": as_is,
             "iterator_valid__collate_fn": as_is,
             # Without a generator of its own, a loader draws from PyTorch's global state.
@@ -82,6 +84,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         arguments = {f"module__{name}": value for name, value in module.items()}
         net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
         net.initialize()
+        net.made_with_ = {"module": module, **parameters}
         return net
 
     @property
@@ -112,11 +115,37 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return (losses * X["sample_weight"]).mean()
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
-        # The adjoint ODE is solved in the backward pass.
-        with explained_failures(getattr(self, "module__solver", "")):
-            return super().train_step_single(batch, **fit_params)
+        try:
+            # The adjoint ODE is solved in the backward pass.
+            with explained_failures(getattr(self, "module__solver", "")):
+                return super().train_step_single(batch, **fit_params)
+        except RuntimeError as error:
+            if self.has_finite_weights():
+                raise
+            raise self.divergence() from error
 
-    def train_epochs(self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any]) -> None:
+    def has_finite_weights(self) -> bool:
+        """Tell whether no weight has become NaN or infinite."""
+        weights = [weight.isfinite().all() for weight in self.plain_module_.parameters()]
+        return bool(torch.stack(weights).all())
+
+    def has_finite_output(self, dataset: PatchDataset) -> bool:
+        """Tell whether the first mini-batch has finite logits; the last update has no loss."""
+        inputs, _ = dataset.__getitems__(list(range(min(len(dataset), self.batch_size))))
+        with torch.no_grad():
+            return bool(self.infer(inputs).isfinite().all())
+
+    def divergence(self) -> ValueError:
+        """Return the error for a training that has diverged."""
+        return ValueError(
+            "The training loss or the weights became NaN or infinite in epoch"
+            f" {self.history[-1, 'epoch']}: use a smaller lr than {self.lr:g}, and standardize=True"
+            " unless the input is scaled."
+        )
+
+    def train_epochs(
+        self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any], seed: int
+    ) -> None:
         """Train on from the present state, until done, stopped by a callback, or by Ctrl-C.
 
         skorch's callbacks end a training by KeyboardInterrupt at the end of an epoch; inside
@@ -124,23 +153,28 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """
         self.callbacks = callbacks
         self.initialize_callbacks()
+        self.iterator_train__generator.manual_seed(seed)
         self.notify("on_train_begin", X=dataset, y=None)
+        stopped = False
         try:
             self.fit_loop(dataset, epochs=n_epochs)
         except KeyboardInterrupt:
             if not self.history:
                 raise
+            stopped = True
         finally:
             self.notify("on_train_end", X=dataset, y=None)
-        if "train_loss" not in self.history[-1]:
+        if stopped and "train_loss" not in self.history[-1]:
             unfinished = self.history.pop()["epoch"]
             if not self.history:
                 raise KeyboardInterrupt("No epoch of the training had ended.")
             warnings.warn(
-                f"Training was interrupted in epoch {unfinished}: the estimator is fitted with"
-                " the weights reached by then.",
+                f"Training was interrupted in epoch {unfinished}: the estimator is fitted with what"
+                " was learnt by then.",
                 stacklevel=3,
             )
+        if not self.has_finite_output(dataset):
+            raise self.divergence()
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return copies of weights and optimiser's state, and the length of the history."""
@@ -160,10 +194,10 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         self.history = History([*earlier, *later])
 
     def as_arrays(self) -> dict[str, Any]:
-        """Arguments of the module, weights as NumPy arrays, and history."""
+        """Return the arguments of :meth:`of`, weights as NumPy arrays, and history."""
         weights = self.plain_module_.state_dict()
         return {
-            "module": self.get_params_for("module"),
+            "made_with": self.made_with_,
             "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
             "history": [
                 {key: value for key, value in epoch.items() if key != "batches"}

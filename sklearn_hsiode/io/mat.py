@@ -23,7 +23,7 @@ def read_mat_scene(scene: str | Path, labels: str | Path | None = None) -> Scene
     Returns
     -------
     scene : Scene
-        Named after its file.
+        Named after its file. Pixels that hold NaN or infinity in any band are masked.
 
     Raises
     ------
@@ -33,14 +33,15 @@ def read_mat_scene(scene: str | Path, labels: str | Path | None = None) -> Scene
         When a file is no such MATLAB file, or holds not exactly one array of the right shape.
     """
     cube = _only_array(Path(scene), "cube of shape (rows, cols, bands)", lambda s: len(s) == 3)
+    mask = np.isfinite(cube).all(axis=2) if cube.dtype.kind == "f" else None
     if labels is None:
-        return Scene(cube, name=Path(scene).stem)
+        return Scene(cube, mask=mask, name=Path(scene).stem)
     grid = cube.shape[:2]
     what = f"label raster of the cube's shape {grid}"
     raster = _only_array(Path(labels), what, lambda shape: shape == grid)
     if raster.dtype.kind == "f" and (raster == np.trunc(raster)).all():
         raster = raster.astype(np.int64)  # MATLAB's numbers are doubles unless told otherwise
-    return Scene(cube, raster, name=Path(scene).stem)
+    return Scene(cube, raster, mask=mask, name=Path(scene).stem)
 
 
 def _only_array(path: Path, what: str, fits: object) -> np.ndarray:

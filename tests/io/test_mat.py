@@ -83,3 +83,11 @@ def test_labels_of_another_shape_are_refused(tmp_path, files):
     savemat(other, {"gt": LABELS[:3]})
     with pytest.raises(ValueError, match=r"label raster of the cube's shape \(4, 5\)"):
         read_mat_scene(files[0], other)
+
+
+def test_pixels_that_hold_nan_or_infinity_are_masked(tmp_path):
+    cube = CUBE.astype(float)
+    cube[1, 2, 0], cube[3, 4, 2] = np.nan, np.inf
+    savemat(tmp_path / "holes.mat", {"cube": cube})
+    mask = read_mat_scene(tmp_path / "holes.mat").mask
+    np.testing.assert_array_equal(np.argwhere(~mask), [[1, 2], [3, 4]])
