@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode.pixels import PixelSamples
-
-UNLABELED = 0
-_REAL_KINDS = "biuf"
+from sklearn_hsiode.rasters import (
+    UNLABELED,
+    checked_cube,
+    checked_labels,
+    checked_mask,
+    checked_wavelengths,
+    read_only,
+)
 
 
 class Scene:
@@ -77,14 +82,14 @@ class Scene:
         transform: Any = None,
         name: str | None = None,
     ) -> None:
-        self._cube = _checked_cube(cube)
+        self._cube = checked_cube(cube)
         grid = self._cube.shape[:2]
-        self._labels = None if labels is None else _checked_labels(labels, grid)
-        self._mask = _checked_mask(mask, grid)
+        self._labels = None if labels is None else checked_labels(labels, grid)
+        self._mask = checked_mask(mask, grid)
         if np.ma.isMaskedArray(cube):
             unmasked = ~np.ma.getmaskarray(cube).any(axis=2)
-            self._mask = _checked_mask(self._mask & unmasked, grid)
-        self._wavelengths = _checked_wavelengths(wavelengths, self.n_bands)
+            self._mask = checked_mask(self._mask & unmasked, grid)
+        self._wavelengths = checked_wavelengths(wavelengths, self.n_bands)
         self._class_names = self._checked_class_names(class_names)
         self._crs, self._transform, self._name = crs, transform, name
 
@@ -157,13 +162,13 @@ class Scene:
     @cached_property
     def _classes(self) -> np.ndarray:
         is_labeled = self._is_labeled()
-        return _read_only(np.unique(self._labels[is_labeled]))  # type: ignore[index]
+        return read_only(np.unique(self._labels[is_labeled]))  # type: ignore[index]
 
     @cached_property
     def _non_finite(self) -> np.ndarray:
         if self._cube.dtype.kind != "f":
-            return _read_only(np.zeros(self._mask.shape, dtype=bool))
-        return _read_only(~np.isfinite(self._cube).all(axis=2) & self._mask)
+            return read_only(np.zeros(self._mask.shape, dtype=bool))
+        return read_only(~np.isfinite(self._cube).all(axis=2) & self._mask)
 
     def labeled_pixels(self) -> tuple[PixelSamples, np.ndarray]:
         """Every valid pixel that has a label, in row-major order.
@@ -326,78 +331,3 @@ class Scene:
             )
         title = f"{self._name!r}: " if self._name else ""
         return f"Scene({title}{', '.join(parts)})"
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _checked_cube(cube: Any) -> np.ndarray:
-    # A memory map stays one, so that joblib recognises it and passes its file on.
-    try:
-        cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
-    except ValueError as error:
-        raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
-    if cube.dtype.kind not in _REAL_KINDS:
-        raise TypeError(f"cube must hold real numbers, got dtype {cube.dtype}.")
-    if cube.ndim != 3:
-        raise ValueError(
-            f"cube must have shape (rows, cols, bands), got {cube.ndim} dimensions {cube.shape};"
-            " a single band is cube[:, :, np.newaxis]."
-        )
-    if 0 in cube.shape:
-        raise ValueError(f"cube is empty: its shape is {cube.shape}.")
-    if not cube.dtype.isnative:
-        cube = cube.astype(cube.dtype.newbyteorder("="))
-    return _read_only(cube if cube.flags.c_contiguous else np.ascontiguousarray(cube))
-
-
-def _checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray:
-    raster = np.asarray(raster)
-    if raster.shape != grid:
-        hint = " It seems to be transposed: pass its .T." if raster.shape == grid[::-1] else ""
-        raise ValueError(
-            f"{what} must have the cube's shape (rows, cols) = {grid}, got {raster.shape}.{hint}"
-        )
-    return raster
-
-
-def _checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
-    if np.ma.isMaskedArray(labels):
-        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
-    labels = _checked_raster("labels", labels, grid)
-    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
-        labels = labels.astype(str)
-    if labels.dtype.kind not in "iuU":
-        raise TypeError(
-            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
-            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
-        )
-    return _read_only(labels)
-
-
-def _checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:
-    if mask is None:
-        return _read_only(np.ones(grid, dtype=bool))
-    mask = _checked_raster("mask", mask, grid)
-    if mask.dtype != bool:
-        raise TypeError(
-            f"mask must be boolean, True where a pixel is valid, got dtype {mask.dtype}."
-        )
-    if not mask.any():
-        raise ValueError("mask leaves no valid pixel: it must be True where a pixel is valid.")
-    return _read_only(mask)
-
-
-def _checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
-    if wavelengths is None:
-        return None
-    wavelengths = np.asarray(wavelengths)
-    if wavelengths.dtype.kind not in "iuf" or wavelengths.shape != (n_bands,):
-        raise ValueError(
-            f"wavelengths must be one number per band, of shape ({n_bands},), got"
-            f" {wavelengths.dtype} of shape {wavelengths.shape}."
-        )
-    return _read_only(wavelengths.astype(float))

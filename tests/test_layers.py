@@ -16,10 +16,11 @@ NAME = PACKAGE.name
 LAYERS = {
     "nn": set(),
     "pixels": {"scene"},  # its type
-    "scene": {"pixels"},
+    "rasters": set(),
+    "scene": {"pixels", "rasters"},
     "patches": {"scene", "pixels"},
     "spectral": {"scene", "pixels"},
-    "datasets": {"scene", "pixels"},
+    "datasets": {"scene", "pixels", "rasters"},
     "classifiers": {"nn", "patches", "pixels"},
 }
 

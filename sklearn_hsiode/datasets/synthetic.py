@@ -10,7 +10,8 @@ from scipy.spatial import cKDTree
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_hsiode.scene import UNLABELED, Scene
+from sklearn_hsiode.rasters import UNLABELED
+from sklearn_hsiode.scene import Scene
 
 # The ground: fields of this mean size in pixels, as long as each class gets enough of them.
 _FIELD_PIXELS = 200

@@ -1,0 +1,91 @@
+"""Checks of the arrays that a scene is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+UNLABELED = 0
+REAL_KINDS = "biuf"
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return a view that cannot be written to."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def checked_cube(cube: Any) -> np.ndarray:
+    """Return a cube as a read-only, contiguous array of real numbers in native byte order."""
+    # A memory map stays one, so that joblib recognises it and passes its file on.
+    try:
+        cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
+    except ValueError as error:
+        raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
+    if cube.dtype.kind not in REAL_KINDS:
+        raise TypeError(f"cube must hold real numbers, got dtype {cube.dtype}.")
+    if cube.ndim != 3:
+        raise ValueError(
+            f"cube must have shape (rows, cols, bands), got {cube.ndim} dimensions {cube.shape};"
+            " a single band is cube[:, :, np.newaxis]."
+        )
+    if 0 in cube.shape:
+        raise ValueError(f"cube is empty: its shape is {cube.shape}.")
+    if not cube.dtype.isnative:
+        cube = cube.astype(cube.dtype.newbyteorder("="))
+    return read_only(cube if cube.flags.c_contiguous else np.ascontiguousarray(cube))
+
+
+def checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray:
+    """Return a raster as an array of the cube's rows and columns."""
+    raster = np.asarray(raster)
+    if raster.shape != grid:
+        hint = " It seems to be transposed: pass its .T." if raster.shape == grid[::-1] else ""
+        raise ValueError(
+            f"{what} must have the cube's shape (rows, cols) = {grid}, got {raster.shape}.{hint}"
+        )
+    return raster
+
+
+def checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
+    """Return labels as a read-only raster of integers or strings."""
+    if np.ma.isMaskedArray(labels):
+        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
+    labels = checked_raster("labels", labels, grid)
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "iuU":
+        raise TypeError(
+            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
+            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
+        )
+    return read_only(labels)
+
+
+def checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:
+    """Return a mask, by default all True, as a read-only boolean raster."""
+    if mask is None:
+        return read_only(np.ones(grid, dtype=bool))
+    mask = checked_raster("mask", mask, grid)
+    if mask.dtype != bool:
+        raise TypeError(
+            f"mask must be boolean, True where a pixel is valid, got dtype {mask.dtype}."
+        )
+    if not mask.any():
+        raise ValueError("mask leaves no valid pixel: it must be True where a pixel is valid.")
+    return read_only(mask)
+
+
+def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
+    """Return wavelengths as a read-only array of one number per band, or None."""
+    if wavelengths is None:
+        return None
+    wavelengths = np.asarray(wavelengths)
+    if wavelengths.dtype.kind not in "iuf" or wavelengths.shape != (n_bands,):
+        raise ValueError(
+            f"wavelengths must be one number per band, of shape ({n_bands},), got"
+            f" {wavelengths.dtype} of shape {wavelengths.shape}."
+        )
+    return read_only(wavelengths.astype(float))
