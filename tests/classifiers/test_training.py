@@ -768,7 +768,7 @@ def test_a_constant_band_is_no_obstacle():
 def test_precisions_agree_within_their_rounding(new, patches):
     X, y = patches
     double, single, half = (
-        probabilities(new(precision=precision, optimizer="sgd"), X, y)
+        probabilities(new(precision=precision, optimizer="sgd", lr=1e-3), X, y)
         for precision in ("float64", "float32", "bfloat16")
     )
     assert (double.dtype, single.dtype, half.dtype) == (np.float64, np.float32, np.float32)
