@@ -248,7 +248,8 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As in :meth:`fit`; also for a label that is not among the classes.
+            As in :meth:`fit`; also for a label that is not among the classes, or a network
+            whose parameters have changed since the first call.
         """
         with self._as_before_on_error():
             self._partial_fit(X, y, classes, sample_weight)
@@ -266,6 +267,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         X = check_patches(self, X, None if first else self._patch_shape)
         y = check_labels(self, X, y)
         _check_partial_fit_first_call(self, classes)
+        check_classes(self.classes_)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y holds labels that are not among classes: {unknown.tolist()}.")

@@ -74,7 +74,7 @@ def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError("y mixes labels of different types: use integers or strings.") from error
     if len(classes) < 2:
         raise ValueError(
-            f"y holds one class only ({classes[0]}): a classifier needs labelled pixels of at"
+            f"There is one class only ({classes[0]}): a classifier needs labelled pixels of at"
             " least 2 classes."
         )
     return classes, codes

@@ -86,6 +86,13 @@ def test_partial_fit_refuses_another_network_than_before(ode, training_set):
         ode.set_params(n_filters=16).partial_fit(*training_set)
 
 
+def test_partial_fit_needs_two_classes(ode, training_set):
+    X, y = training_set
+    with pytest.raises(ValueError, match="one class only"):
+        ode.partial_fit(X[y == 1], y[y == 1], classes=[1])
+    assert not hasattr(ode, "classes_")
+
+
 def test_warm_start_refuses_another_network_than_before(ode, training_set):
     ode.set_params(warm_start=True).fit(*training_set)
     with pytest.raises(ValueError, match="warm_start=True needs the network"):

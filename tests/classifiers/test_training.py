@@ -753,9 +753,9 @@ def test_digital_numbers_train_as_well_as_reflectance(patches):
         probabilities(ode_net(precision="float64"), reflectance, y),
         atol=1e-6,
     )
-    plain = ode_net(standardize=False)
+    plain = ode_net(standardize=False, max_epochs=10)
     difference = probabilities(plain, X, y) - probabilities(plain, reflectance, y)
-    assert np.abs(difference).max() > 0.01
+    assert np.abs(difference).max() > 0.1
 
 
 def test_a_constant_band_is_no_obstacle():
