@@ -122,9 +122,9 @@ def require_pixels(X: Any, who: str) -> None:
     if not isinstance(X, PixelSamples):
         raise TypeError(
             f"{who} needs PixelSamples, pixels that know their scene, but got"
-            f" {type(X).__name__}: pass the X of scene.labeled_pixels() or scene.pixels(). In a"
-            " pipeline, the step right before it has turned them into a plain array: wrap that"
-            " step, as in SpectralTransformer(StandardScaler()), which keeps the scene."
+            f" {type(X).__name__}: pass the X of scene.labeled_pixels() or scene.pixels(). Where"
+            " an earlier step of a pipeline has turned them into a plain array, wrap that step, as"
+            " in SpectralTransformer(StandardScaler()), which keeps the scene."
         )
 
 

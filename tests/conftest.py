@@ -90,3 +90,22 @@ def samson(data_dir):
     cube = np.fromfile(folder / "samson.img", "<f4").reshape(95, 95, 156)
     labels = np.fromfile(folder / "samson_gt.img", "u1").reshape(95, 95)
     return Scene(cube, labels, name="Samson")
+
+
+def scene_of_truth(labels, name):
+    """A scene of which nothing but the ground truth is known: its one band is zero."""
+    return Scene(np.zeros((*labels.shape, 1), dtype=np.uint8), labels, name=name)
+
+
+@pytest.fixture(scope="session")
+def salinas_truth(data_dir):
+    loadmat = pytest.importorskip("scipy.io").loadmat
+    labels = loadmat(data_dir / "salinas" / "Salinas_gt.mat")["salinas_gt"]
+    return scene_of_truth(labels, "Salinas")
+
+
+@pytest.fixture(scope="session")
+def pavia_university_truth(data_dir):
+    loadmat = pytest.importorskip("scipy.io").loadmat
+    labels = loadmat(data_dir / "pavia_university" / "PaviaU_gt.mat")["paviaU_gt"]
+    return scene_of_truth(labels, "Pavia University")

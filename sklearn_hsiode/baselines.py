@@ -1,0 +1,94 @@
+"""CoordinateClassifier: what a score is worth without any spectrum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_hsiode.pixels import PixelSamples, require_pixels
+
+
+class CoordinateClassifier(ClassifierMixin, BaseEstimator):
+    """Give a pixel the class of the training pixel nearest on the ground; for comparison only.
+
+    It never sees a spectrum. Whatever it scores under a split, the split gives away: with pixels
+    drawn at random, more than most published networks. A model is worth what it scores above
+    this baseline. It is no classifier to make maps with: on other ground it knows nothing.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Labels seen in :meth:`fit`.
+    n_features_in_ : int
+        Number of bands seen in :meth:`fit`, none of which is used.
+    nearest_ : KNeighborsClassifier
+        Fitted on rows and columns.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_hsiode.baselines import CoordinateClassifier
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> at_random = PerClassShuffleSplit(train_size=0.05, n_splits=3, random_state=0)
+    >>> scores = cross_val_score(CoordinateClassifier(), X, y, cv=at_random)
+    >>> honest = cross_val_score(CoordinateClassifier(), X, y, cv=SpatialBlockKFold())
+    >>> bool(scores.mean() > 0.8 and honest.mean() < 0.5)
+    True
+    """
+
+    def fit(self, X: PixelSamples, y: Any) -> CoordinateClassifier:
+        """Remember where the training pixels lie.
+
+        Parameters
+        ----------
+        X : PixelSamples of shape (n, bands)
+            Pixels that know their scene.
+        y : array of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        self : CoordinateClassifier
+
+        Raises
+        ------
+        TypeError
+            When X is a plain array, which has no positions.
+        """
+        require_pixels(X, type(self).__name__)
+        validate_data(self, X, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
+        self.classes_ = self.nearest_.classes_
+        return self
+
+    def predict(self, X: PixelSamples) -> np.ndarray:
+        """Class of the nearest training pixel.
+
+        Parameters
+        ----------
+        X : PixelSamples of shape (n, bands)
+            Pixels of the scene of :meth:`fit`.
+
+        Returns
+        -------
+        y : array of shape (n,)
+        """
+        check_is_fitted(self, "nearest_")
+        require_pixels(X, type(self).__name__)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        classes: np.ndarray = self.nearest_.predict(_positions(X))
+        return classes
+
+
+def _positions(X: PixelSamples) -> np.ndarray:
+    return np.column_stack([X.rows, X.cols])
