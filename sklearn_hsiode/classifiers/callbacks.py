@@ -43,7 +43,7 @@ class EpochBar(Callback):  # type: ignore[misc]
         self.title = title
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=self.n_epochs, desc=self.title, unit="epoch")
+        self.bar_ = tqdm(total=self.n_epochs, desc=self.title, unit="epoch", leave=None)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         epoch = net.history[-1]

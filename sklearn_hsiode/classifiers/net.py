@@ -59,6 +59,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
 
     history: History
+    interrupted_ = False  # whether Ctrl-C has ended the latest training
 
     def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
         self.autocast = autocast
@@ -155,7 +156,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         self.initialize_callbacks()
         self.iterator_train__generator.manual_seed(seed)
         self.notify("on_train_begin", X=dataset, y=None)
-        stopped = False
+        self.interrupted_ = stopped = False
         try:
             self.fit_loop(dataset, epochs=n_epochs)
         except KeyboardInterrupt:
@@ -168,6 +169,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             unfinished = self.history.pop()["epoch"]
             if not self.history:
                 raise KeyboardInterrupt("No epoch of the training had ended.")
+            self.interrupted_ = True
             warnings.warn(
                 f"Training was interrupted in epoch {unfinished}: the estimator is fitted with what"
                 " was learnt by then.",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers.base import PatchClassifier
@@ -145,7 +147,61 @@ class ODENetClassifier(PatchClassifier):
         self.atol = atol
         self.adjoint = adjoint
 
+    def resolved(
+        self, solver: str = "dopri5", *, n_steps: int = 4, rtol: float = 1e-5, atol: float = 1e-5
+    ) -> ODENetClassifier:
+        """Copy of the fitted classifier that solves its ODE with another solver.
+
+        Where the copy predicts as well, the network has learnt an ODE; where it does not, the
+        steps of the solver that it was trained with.
+
+        Parameters
+        ----------
+        solver : str, default="dopri5"
+            As in the constructor.
+        n_steps : int, default=4
+            Steps of a fixed-grid solver.
+        rtol, atol : float, default=1e-5
+            Tolerances of an adaptive solver.
+
+        Returns
+        -------
+        classifier : ODENetClassifier
+            Fitted, with the same weights. It has no `n_function_evaluations_`, since it has
+            not trained with this solver.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        ValueError
+            For an unknown solver, or numbers out of range.
+
+        Examples
+        --------
+        >>> from sklearn_hsiode import ODENetClassifier
+        >>> from sklearn_hsiode.datasets import make_scene
+        >>> X, y = make_scene((16, 16), n_bands=8, n_classes=2, random_state=0).labeled_pixels()
+        >>> model = ODENetClassifier(n_filters=8, max_epochs=5, random_state=0).fit(X, y)
+        >>> model.resolved("rk4", n_steps=8).predict_proba(X).shape == (len(y), 2)
+        True
+        """
+        check_is_fitted(self)
+        other = {"solver": solver, "n_steps": n_steps, "rtol": rtol, "atol": atol}
+        state = self.__getstate__()
+        made_with = state["net_"]["made_with"]
+        state["net_"]["made_with"] = {**made_with, "module": made_with["module"] | other}
+        for epoch in state["net_"]["history"]:
+            epoch.pop("n_function_evaluations", None)
+        copy = clone(self).set_params(**other)
+        copy._validate_params()
+        copy.__setstate__(state | other)
+        return copy
+
     @property
     def n_function_evaluations_(self) -> float:
         """Evaluations of the ODE's right-hand side per forward pass, in the last epoch."""
-        return float(self.net_.history[-1, "n_function_evaluations"])
+        evaluations = self.net_.history[-1].get("n_function_evaluations")
+        if evaluations is None:
+            raise AttributeError("This classifier was not trained with its present solver.")
+        return float(evaluations)

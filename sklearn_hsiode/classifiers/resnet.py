@@ -25,7 +25,9 @@ class ResNetClassifier(PatchClassifier):
     n_filters : int, default=64
         Filters of every convolution.
     n_blocks : int, default=6
-        Residual units of the body.
+        Residual units of the body; 0 for no body at all.
+    tied : bool, default=False
+        Let all units of the body share one set of weights, as the steps of an ODE's solver do.
     <training parameters>
 
     Attributes
@@ -57,10 +59,11 @@ class ResNetClassifier(PatchClassifier):
     """
 
     _network = ResNet
-    _network_parameters = ("n_blocks",)
+    _network_parameters = ("n_blocks", "tied")
     _parameter_constraints: dict[str, list[Any]] = {
         **PatchClassifier._parameter_constraints,
-        "n_blocks": [Interval(Integral, 1, None, closed="left")],
+        "n_blocks": [Interval(Integral, 0, None, closed="left")],
+        "tied": ["boolean"],
     }
 
     def __init__(
@@ -68,6 +71,7 @@ class ResNetClassifier(PatchClassifier):
         *,
         n_filters: int = 64,
         n_blocks: int = 6,
+        tied: bool = False,
         optimizer: Any = "sgd",
         lr: float = 0.03,
         lr_schedule: Any = "cosine",
@@ -115,3 +119,4 @@ class ResNetClassifier(PatchClassifier):
             random_state=random_state,
         )
         self.n_blocks = n_blocks
+        self.tied = tied

@@ -68,7 +68,9 @@ class ResNet(PatchNetwork):
     n_filters : int, default=64
         Filters of every convolution.
     n_blocks : int, default=6
-        Residual units of the body.
+        Residual units of the body; 0 for no body at all.
+    tied : bool, default=False
+        Use one unit `n_blocks` times, with one set of weights, as a fixed-step solver does.
 
     References
     ----------
@@ -86,9 +88,17 @@ class ResNet(PatchNetwork):
     """
 
     def __init__(
-        self, n_bands: int, n_classes: int, n_filters: int = 64, *, n_blocks: int = 6
+        self,
+        n_bands: int,
+        n_classes: int,
+        n_filters: int = 64,
+        *,
+        n_blocks: int = 6,
+        tied: bool = False,
     ) -> None:
-        body = nn.Sequential(*(ResidualUnit(n_filters) for _ in range(n_blocks)))
+        n_units = min(n_blocks, 1) if tied else n_blocks
+        units = [ResidualUnit(n_filters) for _ in range(n_units)]
+        body = nn.Sequential(*(units * n_blocks if tied else units))
         super().__init__(n_bands, n_classes, n_filters, body)
 
 

@@ -418,7 +418,7 @@ def test_a_solver_parameter_out_of_its_range_is_named(pixels, name, value):
 
 def test_a_residual_network_needs_a_block(pixels):
     with pytest.raises(ValueError, match="'n_blocks' parameter"):
-        res_net(n_blocks=0).fit(*pixels)
+        res_net(n_blocks=-1).fit(*pixels)
 
 
 def test_a_misspelt_net_parameter_is_named(pixels):

@@ -164,6 +164,56 @@ def test_training_lowers_the_loss(network, size):
     assert losses[-1] < losses[0] / 2
 
 
+# The ResNet's body
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 6])
+def test_a_tied_resnet_has_the_parameters_of_one_unit(n_blocks):
+    tied, single = small(ResNet, n_blocks=n_blocks, tied=True), small(ResNet, n_blocks=1)
+    assert n_parameters(tied) == n_parameters(single)
+    assert n_parameters(tied.body) == n_parameters(ResidualUnit(8))
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 6])
+def test_a_tied_resnet_applies_one_unit_again_and_again(n_blocks):
+    tied, x = small(ResNet, n_blocks=n_blocks, tied=True), patches(3, 11)
+    unit = ResidualUnit(8).double()
+    unit.load_state_dict(tied.body[0].state_dict())
+    z = tied.downsampling(tied.stem(x))
+    for _ in range(n_blocks):
+        z = unit(z)
+    torch.testing.assert_close(tied(x), tied.head(z))
+
+
+def test_a_tied_resnet_is_a_resnet_whose_units_have_the_same_weights():
+    tied, untied, x = small(ResNet, tied=True), small(ResNet), patches(3, 11)
+    weights = tied.state_dict()
+    for name in untied.state_dict():
+        part, _, rest = name.partition(".")
+        if part == "body":
+            weights[name] = weights[f"body.0.{rest.partition('.')[2]}"]
+    untied.load_state_dict(weights)
+    torch.testing.assert_close(tied(x), untied(x))
+    for network in (tied, untied):
+        network(x).square().sum().backward()
+    gradients = [sum(unit.conv1.weight.grad for unit in untied.body)]
+    torch.testing.assert_close(tied.body[0].conv1.weight.grad, gradients[0])
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_without_blocks_a_resnet_is_stem_downsampling_and_head(tied):
+    network, x = small(ResNet, n_blocks=0, tied=tied), patches(3, 11)
+    torch.testing.assert_close(network(x), network.head(network.downsampling(network.stem(x))))
+    assert n_parameters(network.body) == 0
+
+
+def test_a_tied_resnet_survives_pickling_with_one_set_of_weights():
+    tied, x = small(ResNet, tied=True), patches(2, 9)
+    loaded = pickle.loads(pickle.dumps(tied))
+    torch.testing.assert_close(loaded(x), tied(x), rtol=0, atol=0)
+    assert n_parameters(loaded) == n_parameters(tied)
+
+
 # The ODE-net's body
 
 
