@@ -2,84 +2,85 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TypeVar
 
 TRAINING_PARAMETERS = """\
 optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
-        "sgd" has momentum 0.9, as in the paper. A class is one of :mod:`torch.optim`.
-    lr : float, default=0.03
-        Initial learning rate. About 1e-3 suits "adam" and "adamw".
-    lr_schedule : {"cosine", "step", "constant"} or callable, default="cosine"
-        "cosine" falls to 0 over `max_epochs`; "step" multiplies by 0.1 after 3/8, 5/8 and
-        7/8 of them, which is the paper's schedule at 160 epochs; a callable turns the number
-        of epochs done into a factor.
-    weight_decay : float, default=1e-4
-        Weight decay of the optimiser.
-    max_epochs : int, default=100
-        Passes over the training pixels.
-    batch_size : int, default=32
-        Patches in a training mini-batch.
-    augment : bool, default=True
-        Turn and mirror each training patch by one of the eight symmetries of the square,
-        drawn anew each time.
-    standardize : bool, default=True
-        Standardise each band, inside the network, with mean and standard deviation of the
-        training pixels, so that raw digital numbers can go in.
-    class_weight : "balanced", dict or None, default=None
-        Weights of the classes in the loss; "balanced" is inverse to their frequencies.
-    early_stopping : bool, default=False
-        Set a share of each class's training pixels aside, stop when their accuracy has not
-        risen for `n_iter_no_change` epochs, and keep the best epoch's weights.
-    validation_fraction : float, default=0.1
-        That share. Their patches overlap those of the other training pixels, so the score
-        tells when to stop, not how well the model maps.
-    n_iter_no_change : int, default=10
-        Epochs to wait for a better validation score.
-    warm_start : bool, default=False
-        Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
-    callbacks : list of skorch callbacks, default=None
-        Copied before use. They see class codes 0 to n_classes - 1.
-    net_params : dict, default=None
-        Further arguments of :class:`skorch.NeuralNetClassifier`, such as
-        ``{"optimizer__nesterov": True}``; none that has a parameter here.
-    device : str or torch.device, default="auto"
-        "auto" is CUDA where there is one, and else the CPU.
-    precision : {"float32", "float64", "bfloat16"}, default="float32"
-        Type of weights and activations; "bfloat16" keeps the weights in float32 and lets
-        PyTorch's autocast choose where to use it.
-    compile : bool, default=False
-        Compile the network with :func:`torch.compile`.
-    n_jobs : int, default=None
-        Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
-        order for each number of threads, so a fit is repeated bit by bit only with the same
-        number; that it is 1 unless you say otherwise makes a search with ``n_jobs=2`` equal
-        to a serial one.
-    verbose : int, default=0
-        1 shows a progress bar, 2 a line per epoch.
-    random_state : int, RandomState or None, default=None
-        Seeds weights, order of pixels, validation part and augmentation. None is a fresh
-        seed each time; NumPy's and PyTorch's global states are never touched."""
+    "sgd" has momentum 0.9, as in the paper. A class is one of :mod:`torch.optim`.
+lr : float, default=0.03
+    Initial learning rate. About 1e-3 suits "adam" and "adamw".
+lr_schedule : {"cosine", "step", "constant"} or callable, default="cosine"
+    "cosine" falls to 0 over `max_epochs`; "step" multiplies by 0.1 after 3/8, 5/8 and
+    7/8 of them, which is the paper's schedule at 160 epochs; a callable turns the number
+    of epochs done into a factor.
+weight_decay : float, default=1e-4
+    Weight decay of the optimiser.
+max_epochs : int, default=100
+    Passes over the training pixels.
+batch_size : int, default=32
+    Patches in a training mini-batch.
+augment : bool, default=True
+    Turn and mirror each training patch by one of the eight symmetries of the square,
+    drawn anew each time.
+standardize : bool, default=True
+    Standardise each band, inside the network, with mean and standard deviation of the
+    training pixels, so that raw digital numbers can go in.
+class_weight : "balanced", dict or None, default=None
+    Weights of the classes in the loss; "balanced" is inverse to their frequencies.
+early_stopping : bool, default=False
+    Set a share of each class's training pixels aside, stop when their accuracy has not
+    risen for `n_iter_no_change` epochs, and keep the best epoch's weights.
+validation_fraction : float, default=0.1
+    That share. Their patches overlap those of the other training pixels, so the score
+    tells when to stop, not how well the model maps.
+n_iter_no_change : int, default=10
+    Epochs to wait for a better validation score.
+warm_start : bool, default=False
+    Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
+callbacks : list of skorch callbacks, default=None
+    Copied before use. They see class codes 0 to n_classes - 1.
+net_params : dict, default=None
+    Further arguments of :class:`skorch.NeuralNetClassifier`, such as
+    ``{"optimizer__nesterov": True}``; none that has a parameter here.
+device : str or torch.device, default="auto"
+    "auto" is CUDA where there is one, and else the CPU.
+precision : {"float32", "float64", "bfloat16"}, default="float32"
+    Type of weights and activations; "bfloat16" keeps the weights in float32 and lets
+    PyTorch's autocast choose where to use it.
+compile : bool, default=False
+    Compile the network with :func:`torch.compile`.
+n_jobs : int, default=None
+    Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
+    order for each number of threads, so a fit is repeated bit by bit only with the same
+    number; that it is 1 unless you say otherwise makes a search with ``n_jobs=2`` equal
+    to a serial one.
+verbose : int, default=0
+    1 shows a progress bar, 2 a line per epoch.
+random_state : int, RandomState or None, default=None
+    Seeds weights, order of pixels, validation part and augmentation. None is a fresh
+    seed each time; NumPy's and PyTorch's global states are never touched."""
 
 FITTED_ATTRIBUTES = """\
 classes_ : array of shape (n_classes,)
-        Sorted class labels.
-    n_features_in_ : int
-        Number of bands.
-    n_parameters_ : int
-        Number of trainable parameters.
-    history_ : list of dict
-        One dict per epoch with "epoch", "loss", "lr", "seconds"; with early stopping also
-        "validation_loss" and "validation_score" (accuracy); for an ODE-net also
-        "n_function_evaluations" per forward pass.
-    net_ : skorch.NeuralNetClassifier
-        The trained net. It holds no pixels."""
+    Sorted class labels.
+n_features_in_ : int
+    Number of bands.
+n_parameters_ : int
+    Number of trainable parameters.
+history_ : list of dict
+    One dict per epoch with "epoch", "loss", "lr", "seconds"; with early stopping also
+    "validation_loss" and "validation_score" (accuracy); for an ODE-net also
+    "n_function_evaluations" per forward pass.
+net_ : skorch.NeuralNetClassifier
+    The trained net. It holds no pixels."""
 
 Class = TypeVar("Class", bound=type)
 
 
 def with_shared_docs(cls: Class) -> Class:
     """Put the shared parts into a class docstring, at their marks."""
-    doc = cls.__doc__ or ""
+    doc = inspect.cleandoc(cls.__doc__ or "")  # some versions of Python have stripped it already
     doc = doc.replace("<training parameters>", TRAINING_PARAMETERS)
     cls.__doc__ = doc.replace("<fitted attributes>", FITTED_ATTRIBUTES)
     return cls
