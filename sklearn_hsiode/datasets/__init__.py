@@ -1,5 +1,21 @@
-"""Scenes to try things on."""
+"""Scenes to try things on, and scenes that the field compares its methods on."""
 
+from sklearn_hsiode.datasets.remote import (
+    fetch_botswana,
+    fetch_indian_pines,
+    fetch_ksc,
+    fetch_pavia_university,
+    fetch_salinas,
+    fetch_salinas_a,
+)
 from sklearn_hsiode.datasets.synthetic import make_scene
 
-__all__ = ["make_scene"]
+__all__ = [
+    "fetch_botswana",
+    "fetch_indian_pines",
+    "fetch_ksc",
+    "fetch_pavia_university",
+    "fetch_salinas",
+    "fetch_salinas_a",
+    "make_scene",
+]
