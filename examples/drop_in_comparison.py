@@ -7,34 +7,32 @@ and writes ``drop_in_comparison.png`` into the working folder.
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
+from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor
+from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 
 X, y = make_scene(random_state=1).labeled_pixels()
 models = {
     "ODE-net": make_pipeline(PatchExtractor(), ODENetClassifier(max_epochs=20, random_state=0)),
     "SVM": make_pipeline(StandardScaler(), SVC(C=100)),
     "random forest": RandomForestClassifier(random_state=0),
+    "coordinates": CoordinateClassifier(),
 }
-# Whole blocks of 12 x 12 pixels, so that training and test pixels are not interleaved.
-blocks = X.rows // 12 * 100 + X.cols // 12
 splits = {
-    "pixels at random": {"cv": StratifiedKFold(4, shuffle=True, random_state=0)},
-    "blocks of ground": {
-        "cv": StratifiedGroupKFold(4, shuffle=True, random_state=0),
-        "groups": blocks,
-    },
+    "pixels at random": PerClassShuffleSplit(train_size=0.3, n_splits=4, random_state=0),
+    "blocks of ground": SpatialBlockKFold(n_splits=4, block_size=16, buffer=10),
 }
 
 figure = Figure((7, 3.5), layout="constrained")
 axes = figure.subplots()
-for i, (split, settings) in enumerate(splits.items()):
-    scores = [cross_val_score(model, X, y, **settings) for model in models.values()]
+for i, (split, cv) in enumerate(splits.items()):
+    scores = [cross_val_score(model, X, y, cv=cv) for model in models.values()]
     for name, folds in zip(models, scores, strict=True):
         print(f"{split:18} {name:15} {100 * folds.mean():.1f} ± {100 * folds.std():.1f} %")
     axes.bar(

@@ -20,8 +20,24 @@ LAYERS = {
     "scene": {"pixels", "rasters"},
     "patches": {"scene", "pixels"},
     "spectral": {"scene", "pixels"},
-    "datasets": {"scene", "pixels", "rasters"},
+    "datasets": {"scene", "pixels", "rasters", "io"},
     "classifiers": {"nn", "patches", "pixels"},
+    "io": {"scene"},
+    "model_selection": {"patches", "pixels", "scene"},
+    "metrics": set(),
+    "baselines": {"pixels"},
+    "benchmark": {
+        "baselines",
+        "classifiers",
+        "io",
+        "metrics",
+        "model_selection",
+        "patches",
+        "pixels",
+        "plotting",
+        "scene",
+        "spectral",
+    },
 }
 
 
@@ -60,8 +76,9 @@ def test_networks_are_torch_without_scikit_learn_or_skorch(file):
     assert imported - sys.stdlib_module_names <= {"torch", "torchdiffeq", NAME}
 
 
-def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask():
-    command = [sys.executable, "-c", f"import sys, {NAME}; print(*sys.modules)"]
+@pytest.mark.parametrize("module", [NAME, f"{NAME}.cli"])
+def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask(module):
+    command = [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert NAME in loaded

@@ -1,5 +1,5 @@
 """Readers of scenes in files."""
 
-from sklearn_hsiode.io.mat import read_mat_scene
+from sklearn_hsiode.io.arrays import read_scene
 
-__all__ = ["read_mat_scene"]
+__all__ = ["read_scene"]

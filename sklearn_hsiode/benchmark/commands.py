@@ -1,0 +1,176 @@
+"""What the commands demo, benchmark and solvers do with their options."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from sklearn_hsiode.benchmark.maps import draw_maps
+from sklearn_hsiode.benchmark.models import RECIPES, Recipe, benchmark_models
+from sklearn_hsiode.benchmark.run import Run
+from sklearn_hsiode.benchmark.runs import run_benchmark
+from sklearn_hsiode.benchmark.solvers import (
+    draw_solvers,
+    resolved_accuracy,
+    solver_models,
+    solvers_table,
+)
+from sklearn_hsiode.benchmark.tables import overlap_sentence, results_table, write_tables
+from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io.atomic import complete_file
+from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.nn import ADAPTIVE_SOLVERS
+from sklearn_hsiode.scene import Scene
+
+AT_RANDOM = (
+    "Test pixels were drawn at random among the training pixels, which flatters every model, and"
+    " those on patches most: compare with the row of the coordinates, and with --protocol spatial."
+)
+IN_BLOCKS = (
+    "Whole blocks of ground were held out, and no patch of a test pixel shares a pixel with one of"
+    " a training pixel as long as the buffer is at least the patch size less one."
+)
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Compare the models on a synthetic scene."""
+    _check_folder(options.out)
+    scene = make_scene(random_state=options.random_state)
+    print(scene)
+    models = benchmark_models(("ode-net", "resnet", "svm", "random-forest", "coordinates"))
+    cv = PerClassShuffleSplit(0.05, n_splits=1, random_state=options.random_state)
+    runs = run_benchmark(scene, models, cv, random_state=options.random_state)
+    print(results_table(scene, runs))
+    print(AT_RANDOM)
+    options.out.mkdir(parents=True, exist_ok=True)
+    draw_maps(scene, runs, options.out / "maps.png")
+    print(f"Classification maps: {(options.out / 'maps.png').resolve()}")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Compare models on the user's scene, in the chosen protocol."""
+    _check_folder(options.out)
+    scene = read_scene(options.scene, options.labels)
+    print(scene)
+    recipe = _recipe(options, scene)
+    at_random = options.protocol == "paper"
+    cv = _at_random(options) if at_random else _in_blocks(options, recipe.patch_size)
+    runs = run_benchmark(
+        scene,
+        benchmark_models(options.models, recipe),
+        cv,
+        random_state=options.random_state,
+        folder=options.out,
+        patch_size=recipe.patch_size,
+        n_jobs=options.n_jobs,
+    )
+    print(results_table(scene, runs))
+    print(overlap_sentence(runs))
+    print(AT_RANDOM if at_random else IN_BLOCKS)
+    _write(scene, runs, options)
+
+
+def solvers(options: argparse.Namespace) -> None:
+    """Compare the ODE's solvers on the user's scene."""
+    _check_folder(options.out)
+    scene = read_scene(options.scene, options.labels)
+    print(scene)
+    runs = run_benchmark(
+        scene,
+        solver_models(_recipe(options, scene)),
+        _at_random(options, repeats=3),
+        random_state=options.random_state,
+        folder=options.out,
+        measure=resolved_accuracy,
+        n_jobs=options.n_jobs,
+    )
+    table = solvers_table(runs)
+    print(table)
+    with complete_file(options.out / "solvers.md") as unfinished:
+        unfinished.write_text(table + "\n", encoding="utf-8")
+    draw_solvers(runs, options.out / "solvers.png")
+    _write(scene, runs, options)
+
+
+def _write(scene: Scene, runs: list[Run], options: argparse.Namespace) -> None:
+    given = {
+        name: value.name if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+        if name != "run"
+    }
+    write_tables(scene, runs, options.out, about=given)
+    draw_maps(scene, runs, options.out / "maps.png")
+    print(f"Tables, maps and every run: {options.out.resolve()}")
+
+
+def _at_random(options: argparse.Namespace, repeats: int = 10) -> PerClassShuffleSplit:
+    for name in ("folds", "block_size", "buffer"):
+        if getattr(options, name, None) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} goes with --protocol spatial.")
+    train_size = 0.03 if options.train_size is None else options.train_size
+    return PerClassShuffleSplit(train_size, _repeats(options, repeats), options.random_state)
+
+
+def _in_blocks(options: argparse.Namespace, patch_size: int) -> list[SpatialBlockKFold]:
+    return [
+        SpatialBlockKFold(
+            5 if options.folds is None else options.folds,
+            32 if options.block_size is None else options.block_size,
+            patch_size - 1 if options.buffer is None else options.buffer,
+            options.random_state + repeat,
+            train_size=options.train_size,
+        )
+        for repeat in range(_repeats(options, 1))
+    ]
+
+
+def _repeats(options: argparse.Namespace, default: int) -> int:
+    repeats: int = default if options.repeats is None else options.repeats
+    if repeats < 1:
+        raise ValueError(f"--repeats must be at least 1, got {repeats}.")
+    return repeats
+
+
+def _recipe(options: argparse.Namespace, scene: Scene) -> Recipe:
+    """The chosen recipe, with what the user wants otherwise."""
+    recipe = RECIPES[options.recipe or ("default" if options.protocol == "spatial" else "paper")]
+    training = _given(max_epochs=options.epochs, device=options.device)
+    solving = _given(solver=options.solver, n_steps=options.n_steps)
+    recipe = replace(
+        recipe,
+        **_given(patch_size=options.patch_size, components=options.components),
+        training=recipe.training | training,
+        solving=recipe.solving | solving,
+    )
+    if recipe.components is not None and not 1 <= recipe.components <= scene.n_bands:
+        raise ValueError(
+            f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
+            f" {recipe.components}."
+        )
+    if "n_steps" in solving and recipe.solving.get("solver") in ADAPTIVE_SOLVERS:
+        raise ValueError(
+            f"--n-steps goes with a solver on a fixed grid, but {recipe.solving['solver']} chooses"
+            " its steps: add --solver euler, say."
+        )
+    return recipe
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse before the training what would fail after it."""
+    if find_spec("matplotlib") is None:
+        raise ImportError("pictures are drawn with matplotlib: pip install 'sklearn-hsiode[plot]'.")
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with TemporaryFile(dir=present):
+            pass
+    except OSError as error:
+        raise OSError(f"--out {folder} is no folder that can be written: {error}") from error

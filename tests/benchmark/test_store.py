@@ -1,0 +1,179 @@
+"""What a results file holds after a kill, a change of mind, or another program's write."""
+
+import json
+import os
+
+import pytest
+
+from sklearn_hsiode.benchmark.store import ResultsFile
+
+SETTINGS = {"format": 1, "scene": "a field", "cv": ["KFold()"], "seed": 0}
+MODELS = {"svm": {"estimator": "SVC", "C": "1"}, "forest": {"estimator": "Forest"}}
+RUNS = [{"model": model, "split": split, "score": 0.5} for split in (0, 1) for model in MODELS]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "runs.jsonl"
+
+
+@pytest.fixture
+def filled(path):
+    """A file with all runs."""
+    write(path, RUNS)
+    return path
+
+
+def opened(path, *, settings=SETTINGS, models=MODELS):
+    return ResultsFile(path, settings, models)
+
+
+def write(path, runs):
+    file = opened(path)
+    for run in runs:
+        file.append(run)
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_what_is_appended_reads_back(filled):
+    assert opened(filled).runs == RUNS
+
+
+def test_a_file_tells_its_settings_once_and_each_models_parameters_once(filled):
+    lines = lines_of(filled)
+    assert lines[0] == {"kind": "settings", **SETTINGS}
+    assert [line for line in lines if line["kind"] == "model"] == [
+        {"kind": "model", "model": model, "parameters": values} for model, values in MODELS.items()
+    ]
+    assert [line["kind"] for line in lines].count("settings") == 1
+
+
+def test_a_new_file_is_made_with_its_folders_and_has_no_runs(tmp_path):
+    path = tmp_path / "a" / "b" / "runs.jsonl"
+    assert opened(path).runs == []
+    write(path, RUNS[:1])
+    assert opened(path).runs == RUNS[:1]
+
+
+def test_a_file_cut_anywhere_goes_on_with_its_complete_runs_alone(path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # hundreds of them take their time
+    write(path, RUNS)
+    content = path.read_bytes()
+    ends = [i + 1 for i, byte in enumerate(content) if byte == ord("\n")]
+    ends_of_runs = [
+        end for end, line in zip(ends, lines_of(path), strict=True) if line["kind"] == "run"
+    ]
+    for cut in range(len(content) + 1):
+        path.write_bytes(content[:cut])
+        complete = sum(end <= cut for end in ends_of_runs)
+        file = opened(path)
+        assert file.runs == RUNS[:complete]
+        for run in RUNS[complete:]:
+            file.append(run)
+        assert path.read_bytes() == content
+
+
+def test_a_run_is_on_disk_before_append_returns(path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_size))
+    file = opened(path)
+    for run in RUNS:
+        file.append(run)
+        with path.open() as other:
+            assert json.loads(other.readlines()[-1]) == {"kind": "run", **run}
+        assert synced[-1] == path.stat().st_size
+    assert len(synced) == len(RUNS)
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"settings": SETTINGS | {"seed": 1}}, "seed is 0 there and 1 here"),
+        ({"settings": SETTINGS | {"groups": "by hand"}}, "groups is None there"),
+        ({"settings": SETTINGS | {"scene_sha256": "0"}}, "the image, its mask or its labels"),
+        ({"models": {"svm": {"estimator": "SVC", "C": "10"}}}, "C of svm is '1' there and '10'"),
+        ({"models": {"svm": {"estimator": "Ridge"}}}, "estimator of svm is 'SVC' there"),
+        ({"models": {"svm": {"estimator": "SVC"}}}, "C of svm"),
+    ],
+)
+def test_a_file_of_other_settings_is_refused_and_stays_as_it_is(filled, other, named):
+    before = filled.read_bytes()
+    with pytest.raises(ValueError, match=named):
+        opened(filled, **other)
+    assert filled.read_bytes() == before
+
+
+def test_what_the_scene_and_the_splitter_are_called_does_not_matter(filled):
+    renamed = SETTINGS | {"scene": "the same field", "cv": ["<KFold>"]}
+    assert opened(filled, settings=renamed).runs == RUNS
+
+
+def test_a_cut_file_of_other_settings_keeps_its_half_line(filled):
+    half = filled.read_bytes()[:-5]
+    filled.write_bytes(half)
+    with pytest.raises(ValueError, match="seed"):
+        opened(filled, settings=SETTINGS | {"seed": 1})
+    assert filled.read_bytes() == half
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"notes of mine\n",
+        b"notes of mine",
+        b'{"a": "document", "without": "an end of line"}',
+        b"\n",
+        b"{}\n",
+        b"[1, 2]\n",
+        b"12\n",
+        b"null\n",
+        b"\xff\xfe\x00\n",
+        b'{"kind": "run", "model": "svm", "split": 0}\n',
+    ],
+)
+def test_a_file_that_is_no_benchmarks_is_refused_and_stays_as_it_is(path, content):
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"runs\.jsonl"):
+        opened(path)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("line", [b"\n", b"garbage\n", b'{"kind"\n', b'{"kind": "model"}\n'])
+def test_a_damaged_line_within_a_file_is_named(filled, line):
+    first, *others = filled.read_bytes().splitlines(keepends=True)
+    damaged = first + line + b"".join(others)
+    filled.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"Line 2 of .*runs\.jsonl is not a benchmark's"):
+        opened(filled)
+    assert filled.read_bytes() == damaged
+
+
+def test_new_models_may_be_added_and_known_ones_left_out(filled):
+    new = {"estimator": "New", "a": "1"}
+    file = opened(filled, models={"new": new})
+    assert file.runs == RUNS
+    file.append({"model": "new", "split": 0, "score": 0.75})
+    assert len(opened(filled, models=MODELS | {"new": new}).runs) == len(RUNS) + 1
+    with pytest.raises(ValueError, match="a of new is '1' there and '2' here"):
+        opened(filled, models={"new": new | {"a": "2"}})
+
+
+def test_a_run_that_json_cannot_hold_leaves_the_file_as_it_was(filled):
+    before = filled.read_bytes()
+    file = opened(filled)
+    for score in (float("nan"), {1}):
+        with pytest.raises((ValueError, TypeError)):
+            file.append({"model": "svm", "split": 2, "score": score})
+        assert filled.read_bytes() == before
+
+
+def test_a_path_that_cannot_be_written_is_an_error_at_once(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file"):
+        opened(tmp_path / "file" / "runs.jsonl")
+    (tmp_path / "runs.jsonl").mkdir()
+    with pytest.raises(OSError, match=r"runs\.jsonl"):
+        opened(tmp_path / "runs.jsonl")
