@@ -1,6 +1,7 @@
 """Hyperspectral image classification with neural ODEs, as scikit-learn estimators."""
 
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
+from sklearn_hsiode.mapping import predict_map
 from sklearn_hsiode.patches import PatchExtractor
 from sklearn_hsiode.pixels import PixelSamples
 from sklearn_hsiode.scene import Scene
@@ -15,4 +16,5 @@ __all__ = [
     "ResNetClassifier",
     "Scene",
     "SpectralTransformer",
+    "predict_map",
 ]

@@ -161,7 +161,7 @@ class Scene:
 
     @cached_property
     def _classes(self) -> np.ndarray:
-        is_labeled = self._is_labeled()
+        is_labeled = self.is_labeled
         return read_only(np.unique(self._labels[is_labeled]))  # type: ignore[index]
 
     @cached_property
@@ -184,7 +184,7 @@ class Scene:
         ValueError
             When the scene has no labels, or none on a valid pixel.
         """
-        flat = np.flatnonzero(self._is_labeled())
+        flat = np.flatnonzero(self.is_labeled)
         if not flat.size:
             raise ValueError("No valid pixel of this scene has a label: check labels and mask.")
         return PixelSamples(self, flat), self._labels.reshape(-1)[flat]  # type: ignore[union-attr]
@@ -248,6 +248,38 @@ class Scene:
         wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
         return self.with_cube(self._cube[:, :, bands], wavelengths=wavelengths)
 
+    def window(self, rows: slice, cols: slice) -> Scene:
+        """A part of the scene, with its part of labels, mask and georeference.
+
+        Unlike a scene of its own, it may be without any valid pixel.
+
+        Parameters
+        ----------
+        rows, cols : slice
+            Rows and columns of the part, in steps of 1.
+
+        Returns
+        -------
+        scene : Scene
+        """
+        part = Scene.__new__(Scene)
+        part._cube = checked_cube(self._cube[rows, cols])
+        part._labels = None if self._labels is None else self._labels[rows, cols]
+        part._mask = self._mask[rows, cols]
+        part._wavelengths, part._class_names = self._wavelengths, self._class_names
+        part._crs, part._name = self._crs, self._name
+        part._transform = self._shifted_transform(
+            rows.indices(self.shape[0])[0], cols.indices(self.shape[1])[0]
+        )
+        return part
+
+    def _shifted_transform(self, row: int, col: int) -> Any:
+        """The transform of the grid that begins at this row and column."""
+        if not hasattr(self._transform, "translation"):
+            return None
+        a, b, x, d, e, y = self._transform[:6]
+        return type(self._transform)(a, b, x + a * col + b * row, d, e, y + d * col + e * row)
+
     def with_cube(self, cube: Any, *, wavelengths: Any = None) -> Scene:
         """The same pixels, labels and mask with other bands, transformed ones for example.
 
@@ -280,7 +312,9 @@ class Scene:
             "name": self._name,
         }
 
-    def _is_labeled(self) -> np.ndarray:
+    @property
+    def is_labeled(self) -> np.ndarray:
+        """Boolean raster, True where a valid pixel has a label."""
         return ~self._is_unlabeled() & self._mask
 
     def _is_unlabeled(self) -> np.ndarray:
@@ -326,8 +360,6 @@ class Scene:
         if not self._mask.all():
             parts.append(f"{self._mask.sum()} valid")
         if self._labels is not None:
-            parts.append(
-                f"{self._is_labeled().sum()} labelled pixels in {len(self.classes)} classes"
-            )
+            parts.append(f"{self.is_labeled.sum()} labelled pixels in {len(self.classes)} classes")
         title = f"{self._name!r}: " if self._name else ""
         return f"Scene({title}{', '.join(parts)})"

@@ -9,9 +9,9 @@ import numpy as np
 
 from sklearn_hsiode.benchmark.run import Run
 from sklearn_hsiode.benchmark.tables import TITLES
+from sklearn_hsiode.colors import NO_CLASS_COLOR, class_colors
 from sklearn_hsiode.io.atomic import complete_file
 from sklearn_hsiode.metrics import named
-from sklearn_hsiode.plotting.colors import NO_CLASS_COLOR, class_colors
 from sklearn_hsiode.scene import Scene
 
 PANELS_IN_A_ROW = 4

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_hsiode.plotting.colors import class_colors
+from sklearn_hsiode.colors import class_colors
 from sklearn_hsiode.plotting.panels import import_pyplot, shared_place, whole_numbers
 
 if TYPE_CHECKING:

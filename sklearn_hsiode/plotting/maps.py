@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from sklearn_hsiode.pixels import SPECTRA_AT_ONCE
-from sklearn_hsiode.plotting.colors import (
+from sklearn_hsiode.colors import (
     ERROR_COLOR,
     NO_CLASS_COLOR,
     class_entries,
@@ -18,6 +16,7 @@ from sklearn_hsiode.plotting.colors import (
     unlabeled_value,
     valid_labels,
 )
+from sklearn_hsiode.mapping import predict_map
 from sklearn_hsiode.plotting.panels import legend_beside, raster_axes, show_raster
 from sklearn_hsiode.rasters import checked_labels, checked_raster
 from sklearn_hsiode.scene import Scene
@@ -124,14 +123,7 @@ class ClassificationMapDisplay:
         ValueError
             As in :meth:`from_predictions`.
         """
-        check_is_fitted(estimator)
-        pixels = scene.pixels()
-        starts = range(0, len(pixels), SPECTRA_AT_ONCE)
-        y = np.concatenate(
-            [estimator.predict(pixels[start : start + SPECTRA_AT_ONCE]) for start in starts]
-        )
-        class_map = np.full(scene.mask.shape, unlabeled_value(y), dtype=y.dtype)
-        class_map[pixels.rows, pixels.cols] = y
+        class_map = predict_map(estimator, scene)
         return cls.from_predictions(
             scene, class_map, with_truth=with_truth, mark_errors=mark_errors, legend=legend, ax=ax
         )

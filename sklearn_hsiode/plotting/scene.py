@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_hsiode.plotting.colors import (
+from sklearn_hsiode.colors import (
     INVALID_COLOR,
     class_entries,
     known_classes,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_hsiode.colors import class_colors, known_classes
 from sklearn_hsiode.metrics import named
-from sklearn_hsiode.plotting.colors import class_colors, known_classes
 from sklearn_hsiode.plotting.panels import import_pyplot, place_beside, whole_numbers
 from sklearn_hsiode.scene import Scene
 

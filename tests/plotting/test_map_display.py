@@ -6,9 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import Scene
+from sklearn_hsiode.colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
 from sklearn_hsiode.plotting import ClassificationMapDisplay
-from sklearn_hsiode.plotting import maps as maps_module
-from sklearn_hsiode.plotting.colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 
@@ -141,18 +140,6 @@ def test_an_estimator_predicts_every_valid_pixel_in_its_place(scene, pixels):
     expected = np.zeros(mask.shape, dtype=int)
     expected[mask] = model.predict(scene.cube[mask])
     np.testing.assert_array_equal(display.class_map, expected)
-
-
-def test_pixels_are_predicted_in_row_major_batches(scene, pixels, monkeypatch):
-    model = KNeighborsClassifier(1).fit(*pixels)
-    whole = from_estimator(model, scene).class_map
-    monkeypatch.setattr(maps_module, "SPECTRA_AT_ONCE", 100)
-    sizes = []
-    monkeypatch.setattr(
-        model, "predict", lambda X: sizes.append(len(X)) or KNeighborsClassifier.predict(model, X)
-    )
-    np.testing.assert_array_equal(from_estimator(model, scene).class_map, whole)
-    assert sizes == [100] * 5 + [76]
 
 
 def test_a_pipeline_of_patches_and_a_network_is_mapped(scene, pixels, extractor, ode):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from sklearn_hsiode import Scene
+from sklearn_hsiode.colors import class_colors
 from sklearn_hsiode.plotting import SpectraDisplay
-from sklearn_hsiode.plotting.colors import class_colors
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 

@@ -51,7 +51,7 @@ def class_colors(n_classes: int) -> np.ndarray:
 
     Examples
     --------
-    >>> from sklearn_hsiode.plotting.colors import class_colors
+    >>> from sklearn_hsiode.colors import class_colors
     >>> (255 * class_colors(2)).round()
     array([[ 48.,  96., 160.],
            [224., 160.,  48.]])

@@ -1,0 +1,307 @@
+import subprocess
+import sys
+from collections import Counter
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sklearn_hsiode import PatchExtractor, Scene, SpectralTransformer, predict_map
+from sklearn_hsiode.datasets import make_scene
+
+
+@pytest.fixture(scope="module")
+def masked():
+    """A scene with holes, which patches reach into."""
+    scene = make_scene((40, 37), n_bands=6, n_classes=3, noise=0.05, random_state=1)
+    mask = np.ones(scene.shape[:2], dtype=bool)
+    mask[10:22, 12:30] = mask[35:, :9] = mask[0, 0] = False
+    mask[::7, ::5] = False
+    return Scene(scene.cube, scene.labels, mask=mask, class_names={1: "water", 3: "oak"})
+
+
+@pytest.fixture(scope="module", params=["network", "svm", "flat patches"])
+def fitted(request, masked):
+    from sklearn.preprocessing import FunctionTransformer
+
+    from sklearn_hsiode import ODENetClassifier
+
+    models = {
+        "network": make_pipeline(
+            SpectralTransformer(StandardScaler()),
+            PatchExtractor(7, padding="zero"),
+            ODENetClassifier(n_filters=8, n_steps=1, max_epochs=2, random_state=0),
+        ),
+        "svm": make_pipeline(StandardScaler(), SVC()),
+        "flat patches": make_pipeline(
+            PatchExtractor(9), FunctionTransformer(flattened), LinearDiscriminantAnalysis()
+        ),
+    }
+    return models[request.param].fit(*masked.labeled_pixels())
+
+
+def flattened(patches):
+    return np.asarray(patches).reshape(len(patches), -1)
+
+
+@pytest.mark.parametrize("window", [5, 16, 33, 64])
+def test_the_map_is_the_prediction_of_every_valid_pixel_whatever_the_windows(
+    masked, fitted, window
+):
+    X = masked.pixels()
+    expected = np.zeros(masked.mask.shape, dtype=int)
+    expected[X.rows, X.cols] = fitted.predict(X)
+    np.testing.assert_array_equal(predict_map(fitted, masked, window=window), expected)
+
+
+def test_a_search_is_mapped_with_the_patches_that_it_found_best(masked, ode):
+    search = GridSearchCV(
+        make_pipeline(PatchExtractor(3), ode.set_params(max_epochs=1)),
+        {"patchextractor__patch_size": [9]},
+        cv=2,
+    ).fit(*masked.labeled_pixels())
+    whole, parts = (predict_map(search, masked, window=window) for window in (64, 11))
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_probabilities_are_those_of_the_estimator_and_nan_where_nothing_is_valid(masked):
+    model = LinearDiscriminantAnalysis().fit(*masked.labeled_pixels())
+    probabilities = predict_map(model, masked, method="predict_proba", window=16)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(probabilities).any(axis=2), ~masked.mask)
+    np.testing.assert_allclose(
+        probabilities[masked.mask], model.predict_proba(masked.pixels()), atol=1e-6
+    )
+
+
+def test_confidence_is_largest_probability_margin_and_entropy(masked):
+    model = LinearDiscriminantAnalysis().fit(*masked.labeled_pixels())
+    confidence = predict_map(model, masked, method="confidence")[masked.mask]
+    descending = -np.sort(-model.predict_proba(masked.pixels()), axis=1)
+    np.testing.assert_allclose(confidence[:, 0], descending[:, 0], atol=1e-6)
+    np.testing.assert_allclose(confidence[:, 1], descending[:, 0] - descending[:, 1], atol=1e-6)
+    bits = -np.sum(descending * np.log(np.maximum(descending, 1e-300)), axis=1) / np.log(3)
+    np.testing.assert_allclose(confidence[:, 2], bits, atol=1e-6)
+
+
+def test_a_certain_estimator_has_entropy_0_and_one_that_guesses_has_1(scene):
+    sure = KNeighborsClassifier(1).fit(*scene.labeled_pixels())
+    assert predict_map(sure, scene, method="confidence").max(axis=(0, 1))[2] == 0
+    X, _ = scene.labeled_pixels()
+    guess = KNeighborsClassifier(2).fit(np.zeros((2, X.shape[1])), [1, 2])
+    np.testing.assert_allclose(
+        predict_map(guess, scene, method="confidence"), [[[0.5, 0, 1]]] * np.ones((24, 24, 1))
+    )
+
+
+def test_string_classes_stay_strings(scene):
+    names = np.array(["", "oak", "water", "corn-min"])[scene.labels]
+    named = Scene(scene.cube, names)
+    class_map = predict_map(LinearDiscriminantAnalysis().fit(*named.labeled_pixels()), named)
+    numbers = predict_map(LinearDiscriminantAnalysis().fit(*scene.labeled_pixels()), scene)
+    assert {*class_map.ravel()} <= {"oak", "water", "corn-min"}
+    found = Counter(zip(numbers.ravel(), class_map.ravel(), strict=True))
+    assert found.most_common(3)[0][0] in {(1, "oak"), (2, "water"), (3, "corn-min")}
+
+
+def test_unlabelled_pixels_can_be_skipped(masked):
+    model = LinearDiscriminantAnalysis().fit(*masked.labeled_pixels())
+    class_map = predict_map(model, masked, skip_unlabeled=True, window=16)
+    np.testing.assert_array_equal(class_map > 0, (masked.labels > 0) & masked.mask)
+
+
+class TestGeoTIFF:
+    @pytest.fixture(autouse=True)
+    def _rasterio(self):
+        self.rasterio = pytest.importorskip("rasterio")
+
+    @pytest.fixture
+    def placed(self, masked):
+        """The scene on a grid of 30 m in UTM zone 33."""
+        return Scene(
+            masked.cube,
+            masked.labels,
+            mask=masked.mask,
+            class_names=masked.class_names,
+            crs=self.rasterio.crs.CRS.from_epsg(32633),
+            transform=self.rasterio.Affine(30, 0, 364000, 0, -30, 5810000),
+        )
+
+    @pytest.fixture
+    def model(self, placed):
+        return LinearDiscriminantAnalysis().fit(*placed.labeled_pixels())
+
+    @pytest.mark.parametrize("window", [16, 64])
+    def test_the_file_holds_the_map_in_its_place(self, placed, model, tmp_path, window):
+        path = predict_map(model, placed, out=tmp_path / "map.tif", window=window)
+        with self.rasterio.open(path) as file:
+            np.testing.assert_array_equal(file.read(1), predict_map(model, placed))
+            assert (file.crs, file.transform) == (placed.crs, placed.transform)
+            assert file.nodata == 0
+            assert file.profile["tiled"]
+            assert file.compression is not None
+            np.testing.assert_array_equal(file.dataset_mask() > 0, placed.mask)
+
+    def test_classes_have_names_and_the_colours_of_the_pictures(self, placed, model, tmp_path):
+        from sklearn_hsiode.colors import class_colors
+
+        path = predict_map(model, placed, out=tmp_path / "map.tif")
+        with self.rasterio.open(path) as file:
+            palette, tags = file.colormap(1), file.tags(1)
+        assert (tags["class_1"], tags["class_2"], tags["class_3"]) == ("water", "2", "oak")
+        for label, color in enumerate(class_colors(3), start=1):
+            np.testing.assert_allclose(palette[label], [*np.rint(255 * color), 255])
+        tree = ElementTree.parse(f"{path}.aux.xml")
+        assert [name.text for name in tree.iter("Category")] == [None, "water", "2", "oak"]
+
+    @pytest.mark.parametrize(
+        ("method", "bands"),
+        [
+            ("predict_proba", ("water", "2", "oak")),
+            ("confidence", ("largest probability", "margin", "entropy")),
+        ],
+    )
+    def test_other_maps_have_a_named_band_each(self, placed, model, tmp_path, method, bands):
+        path = predict_map(model, placed, method=method, out=tmp_path / "map.tif", window=16)
+        with self.rasterio.open(path) as file:
+            assert file.descriptions == bands
+            expected = predict_map(model, placed, method=method)
+            np.testing.assert_array_equal(file.read().transpose(1, 2, 0), expected)
+            assert np.isnan(file.nodata)
+
+    def test_string_classes_are_numbered_from_1(self, placed, tmp_path):
+        names = np.array(["", "oak", "ash", "fir"])[placed.labels]
+        named = Scene(placed.cube, names, mask=placed.mask, transform=placed.transform)
+        model = LinearDiscriminantAnalysis().fit(*named.labeled_pixels())
+        with self.rasterio.open(predict_map(model, named, out=tmp_path / "map.tif")) as file:
+            codes, tags = file.read(1), file.tags(1)
+        assert (tags["class_1"], tags["class_2"], tags["class_3"]) == ("ash", "fir", "oak")
+        expected = predict_map(model, named)
+        np.testing.assert_array_equal(np.array(["", "ash", "fir", "oak"])[codes], expected)
+
+    def test_labels_beyond_a_byte_take_two(self, placed, tmp_path):
+        labels = placed.labels.astype(int) * 300
+        large = Scene(placed.cube, labels, mask=placed.mask, transform=placed.transform)
+        model = LinearDiscriminantAnalysis().fit(*large.labeled_pixels())
+        with self.rasterio.open(predict_map(model, large, out=tmp_path / "map.tif")) as file:
+            assert file.dtypes == ("uint16",)
+            np.testing.assert_array_equal(file.read(1), predict_map(model, large))
+
+    def test_a_scene_without_georeference_has_a_map_without_one(self, masked, model, tmp_path):
+        path = predict_map(model, masked, out=tmp_path / "map.tif")
+        with pytest.warns(self.rasterio.errors.NotGeoreferencedWarning):
+            file = self.rasterio.open(path)
+        with file:
+            assert file.crs is None
+            np.testing.assert_array_equal(file.read(1), predict_map(model, masked))
+
+    def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced(self, placed, model, tmp_path):
+        path = tmp_path / "map.tif"
+        path.write_text("precious")
+        with pytest.raises(FileExistsError, match="exists already"):
+            predict_map(model, placed, out=path)
+        assert path.read_text() == "precious"
+        predict_map(model, placed, out=path, overwrite=True)
+        with self.rasterio.open(path) as file:
+            assert file.count == 1
+
+    def test_a_failure_leaves_nothing_behind(self, placed, model, tmp_path, monkeypatch):
+        calls = []
+
+        def fails_later(X):
+            calls.append(len(X))
+            if len(calls) == 3:
+                raise MemoryError("no more")
+            return np.ones(len(X), dtype=int)
+
+        monkeypatch.setattr(model, "predict", fails_later)
+        with pytest.raises(MemoryError):
+            predict_map(model, placed, out=tmp_path / "map.tif", window=16)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_process_that_is_killed_leaves_no_file_under_the_final_name(self, tmp_path):
+        script = (
+            "import sys, time\n"
+            "from sklearn.discriminant_analysis import LinearDiscriminantAnalysis\n"
+            "from sklearn_hsiode import predict_map\n"
+            "from sklearn_hsiode.datasets import make_scene\n"
+            "scene = make_scene((40, 40), random_state=0)\n"
+            "model = LinearDiscriminantAnalysis().fit(*scene.labeled_pixels())\n"
+            "predict = model.predict\n"
+            "def slow(X):\n"
+            "    print('window', flush=True)\n"
+            "    time.sleep(0.5)\n"
+            "    return predict(X)\n"
+            "model.predict = slow\n"
+            "predict_map(model, scene, out=sys.argv[1], window=8)\n"
+        )
+        path = tmp_path / "map.tif"
+        command = [sys.executable, "-W", "ignore", "-c", script, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            for _ in range(3):
+                assert process.stdout.readline().strip() == b"window"
+            process.kill()
+        assert not path.exists()
+
+    def test_a_folder_that_does_not_exist_is_an_error(self, placed, model, tmp_path):
+        with pytest.raises(OSError, match="missing"):
+            predict_map(model, placed, out=tmp_path / "missing" / "map.tif")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_window_of_a_scene_is_the_scene_there(masked):
+    part = masked.window(slice(5, 12), slice(20, None))
+    np.testing.assert_array_equal(part.cube, masked.cube[5:12, 20:])
+    np.testing.assert_array_equal(part.labels, masked.labels[5:12, 20:])
+    np.testing.assert_array_equal(part.mask, masked.mask[5:12, 20:])
+    assert part.class_names == masked.class_names
+
+
+def test_a_window_lies_where_it_lies_on_the_ground(masked):
+    affine = pytest.importorskip("affine").Affine
+    placed = Scene(masked.cube, transform=affine(30, 0, 1000, 0, -30, 2000))
+    part = placed.window(slice(5, 12), slice(20, None))
+    assert part.transform == affine(30, 0, 1000 + 20 * 30, 0, -30, 2000 - 5 * 30)
+
+
+def test_a_window_may_be_without_valid_pixels(masked):
+    assert len(masked.window(slice(12, 15), slice(15, 18)).pixels()) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"method": "guess"}, ValueError, "method must be one of predict"),
+        ({"window": 0}, ValueError, "window must be an integer of at least 1"),
+        ({"window": 2.5}, ValueError, "window must be an integer of at least 1"),
+        ({"method": "predict_proba"}, AttributeError, "needs an estimator with predict_proba"),
+    ],
+)
+def test_a_wrong_option_is_named(scene, options, error, message):
+    svm = SVC().fit(*scene.labeled_pixels())
+    with pytest.raises(error, match=message):
+        predict_map(svm, scene, **options)
+
+
+def test_other_bands_than_those_of_the_training_are_an_error(scene):
+    model = SVC().fit(*scene.labeled_pixels())
+    with pytest.raises(ValueError, match="fitted on 8 bands, but the scene has 3"):
+        predict_map(model, scene.select_bands(slice(3)))
+
+
+def test_labels_are_needed_to_skip_what_has_none(scene):
+    model = SVC().fit(*scene.labeled_pixels())
+    with pytest.raises(ValueError, match="skip_unlabeled"):
+        predict_map(model, Scene(scene.cube), skip_unlabeled=True)
+
+
+def test_an_estimator_that_is_not_fitted_is_an_error(scene):
+    with pytest.raises(NotFittedError):
+        predict_map(SVC(), scene)
