@@ -3,6 +3,7 @@
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
 from sklearn_hsiode.mapping import predict_map
 from sklearn_hsiode.patches import PatchExtractor
+from sklearn_hsiode.persistence import load_model, save_model
 from sklearn_hsiode.pixels import PixelSamples
 from sklearn_hsiode.scene import Scene
 from sklearn_hsiode.spectral import SpectralTransformer
@@ -16,5 +17,7 @@ __all__ = [
     "ResNetClassifier",
     "Scene",
     "SpectralTransformer",
+    "load_model",
     "predict_map",
+    "save_model",
 ]

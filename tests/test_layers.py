@@ -26,6 +26,7 @@ LAYERS = {
     "model_selection": {"patches", "pixels", "scene"},
     "metrics": set(),
     "baselines": {"pixels"},
+    "persistence": {"io", "scene"},
     "colors": {"metrics", "rasters", "scene"},
     "mapping": {"colors", "io", "metrics", "patches", "pixels", "rasters", "scene"},
     "plotting": {"colors", "mapping", "metrics", "rasters", "scene"},
@@ -87,4 +88,4 @@ def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask(module):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert NAME in loaded
-    assert not loaded & {"rasterio", "matplotlib", "dask"}
+    assert not loaded & {"rasterio", "matplotlib", "dask", "skops"}
