@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil, sqrt
 from numbers import Integral
 from pathlib import Path
@@ -32,6 +32,7 @@ def predict_map(
     out: str | Path | None = None,
     window: int = 512,
     skip_unlabeled: bool = False,
+    class_names: Mapping[Any, str] | None = None,
     overwrite: bool = False,
     progress: bool = False,
 ) -> np.ndarray | Path:
@@ -57,6 +58,8 @@ def predict_map(
         Side of the windows in pixels.
     skip_unlabeled : bool, default=False
         Predict labelled pixels only.
+    class_names : dict, default=None
+        Label to name, for the file; by default those of the scene.
     overwrite : bool, default=False
         Replace an existing `out`.
     progress : bool, default=False
@@ -115,7 +118,8 @@ def predict_map(
             raster[core] = values
         return raster
     codes = _codes(classes)
-    with _writer(out, scene, classes, codes, method, overwrite) as writer:
+    names = named(classes, scene.class_names if class_names is None else class_names)
+    with _writer(out, scene, classes, codes, names, method, overwrite) as writer:
         for core, values in parts:
             if method == "predict":
                 values = _encoded(values, classes, codes)
@@ -238,10 +242,10 @@ def _writer(
     scene: Scene,
     classes: np.ndarray,
     codes: np.ndarray,
+    names: list[str],
     method: str,
     overwrite: bool,
 ) -> MapWriter:
-    names = named(classes, scene.class_names)
     if method != "predict":
         bands = names if method == "predict_proba" else CONFIDENCES
         return MapWriter(

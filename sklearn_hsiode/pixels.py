@@ -64,7 +64,7 @@ class PixelSamples:
     @property
     def dtype(self) -> np.dtype:
         """Type of the spectra, the cube's own."""
-        return self.scene.cube.dtype
+        return self.scene.dtype
 
     @property
     def rows(self) -> np.ndarray:

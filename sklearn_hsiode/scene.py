@@ -140,6 +140,11 @@ class Scene:
         return rows, cols, bands
 
     @property
+    def dtype(self) -> np.dtype:
+        """Type of the cube's values."""
+        return self._cube.dtype
+
+    @property
     def n_bands(self) -> int:
         """Number of bands."""
         return self.shape[2]

@@ -15,9 +15,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_hsiode import __version__, cli
-from sklearn_hsiode.benchmark import commands
 from sklearn_hsiode.benchmark.models import MODELS, PAPER, Recipe
 from sklearn_hsiode.benchmark.solvers import solver_models
+from sklearn_hsiode.cli import experiments as commands
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 

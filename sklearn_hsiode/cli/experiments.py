@@ -1,16 +1,15 @@
-"""What the commands demo, benchmark and solvers do with their options."""
+"""The commands demo, benchmark and solvers."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 from sklearn_hsiode.benchmark.maps import draw_maps
-from sklearn_hsiode.benchmark.models import RECIPES, Recipe, benchmark_models
+from sklearn_hsiode.benchmark.models import MODELS, benchmark_models
 from sklearn_hsiode.benchmark.run import Run
 from sklearn_hsiode.benchmark.runs import run_benchmark
 from sklearn_hsiode.benchmark.solvers import (
@@ -20,13 +19,22 @@ from sklearn_hsiode.benchmark.solvers import (
     solvers_table,
 )
 from sklearn_hsiode.benchmark.tables import overlap_sentence, results_table, write_tables
+from sklearn_hsiode.cli.options import (
+    add_command,
+    add_network,
+    add_scene,
+    add_seed,
+    add_solver,
+    chosen_recipe,
+    share_or_number,
+)
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.atomic import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS
 from sklearn_hsiode.scene import Scene
 
+_RECIPE_OF = {"paper": "paper", "spatial": "default"}
 AT_RANDOM = (
     "Test pixels were drawn at random among the training pixels, which flatters every model, and"
     " those on patches most: compare with the row of the coordinates, and with --protocol spatial."
@@ -35,6 +43,74 @@ IN_BLOCKS = (
     "Whole blocks of ground were held out, and no patch of a test pixel shares a pixel with one of"
     " a training pixel as long as the buffer is at least the patch size less one."
 )
+
+
+def add_experiments(subparsers: Any) -> None:
+    """The commands demo, benchmark and solvers."""
+    demo_parser = add_command(
+        subparsers,
+        demo,
+        "demo",
+        "compare networks, classical estimators and bare coordinates on a synthetic scene",
+        "hsiode demo --out maps",
+    )
+    benchmark_parser = add_command(
+        subparsers,
+        benchmark,
+        "benchmark",
+        "the paper's experiment, or an honest one, on your own scene",
+        "hsiode benchmark --scene SalinasA_corrected.mat --labels SalinasA_gt.mat"
+        " --protocol spatial --models ode-net svm coordinates",
+    )
+    solvers_parser = add_command(
+        subparsers,
+        solvers,
+        "solvers",
+        "compare the ODE's solvers with residual networks, split as in the paper",
+        "hsiode solvers --scene indian_pines.npy --labels Indian_pines_gt.mat --repeats 3",
+    )
+    for parser, name in (
+        (demo_parser, "demo"),
+        (benchmark_parser, "benchmark"),
+        (solvers_parser, "solvers"),
+    ):
+        add_seed(parser)
+        out = Path(f"hsiode-{name}")
+        parser.add_argument(
+            "--out", type=Path, default=out, help="folder to write (default %(default)s)"
+        )
+    for parser, repeats in ((benchmark_parser, "10, spatial: 1"), (solvers_parser, "3")):
+        add_scene(parser)
+        parser.add_argument(
+            "--train-size",
+            type=share_or_number,
+            help="share of each class that trains, or number of its pixels (default: 0.03;"
+            " spatial: all that the buffer leaves)",
+        )
+        parser.add_argument("--repeats", type=int, help=f"of the splits (default {repeats})")
+        parser.add_argument("--n-jobs", type=int, help="runs at the same time (default: 1)")
+        add_network(parser)
+    solvers_parser.set_defaults(protocol="paper", solver=None, n_steps=None)
+    add_solver(benchmark_parser)
+    _add_protocol(benchmark_parser)
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--protocol",
+        choices=("paper", "spatial"),
+        default="paper",
+        help="pixels of each class at random, as in the paper, or whole blocks of ground with a"
+        " buffer around them (default %(default)s)",
+    )
+    parser.add_argument(
+        "--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all"
+    )
+    parser.add_argument("--folds", type=int, help="spatial only (default 5)")
+    parser.add_argument("--block-size", type=int, help="side in pixels, spatial only (default 32)")
+    parser.add_argument(
+        "--buffer", type=int, help="in pixels, spatial only (default: patch size less one)"
+    )
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -57,7 +133,7 @@ def benchmark(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     scene = read_scene(options.scene, options.labels)
     print(scene)
-    recipe = _recipe(options, scene)
+    recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
     at_random = options.protocol == "paper"
     cv = _at_random(options) if at_random else _in_blocks(options, recipe.patch_size)
     runs = run_benchmark(
@@ -82,7 +158,7 @@ def solvers(options: argparse.Namespace) -> None:
     print(scene)
     runs = run_benchmark(
         scene,
-        solver_models(_recipe(options, scene)),
+        solver_models(chosen_recipe(options, scene, _RECIPE_OF[options.protocol])),
         _at_random(options, repeats=3),
         random_state=options.random_state,
         folder=options.out,
@@ -101,7 +177,7 @@ def _write(scene: Scene, runs: list[Run], options: argparse.Namespace) -> None:
     given = {
         name: value.name if isinstance(value, Path) else value
         for name, value in vars(options).items()
-        if name != "run"
+        if name not in ("run", "debug")
     }
     write_tables(scene, runs, options.out, about=given)
     draw_maps(scene, runs, options.out / "maps.png")
@@ -134,34 +210,6 @@ def _repeats(options: argparse.Namespace, default: int) -> int:
     if repeats < 1:
         raise ValueError(f"--repeats must be at least 1, got {repeats}.")
     return repeats
-
-
-def _recipe(options: argparse.Namespace, scene: Scene) -> Recipe:
-    """The chosen recipe, with what the user wants otherwise."""
-    recipe = RECIPES[options.recipe or ("default" if options.protocol == "spatial" else "paper")]
-    training = _given(max_epochs=options.epochs, device=options.device)
-    solving = _given(solver=options.solver, n_steps=options.n_steps)
-    recipe = replace(
-        recipe,
-        **_given(patch_size=options.patch_size, components=options.components),
-        training=recipe.training | training,
-        solving=recipe.solving | solving,
-    )
-    if recipe.components is not None and not 1 <= recipe.components <= scene.n_bands:
-        raise ValueError(
-            f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
-            f" {recipe.components}."
-        )
-    if "n_steps" in solving and recipe.solving.get("solver") in ADAPTIVE_SOLVERS:
-        raise ValueError(
-            f"--n-steps goes with a solver on a fixed grid, but {recipe.solving['solver']} chooses"
-            " its steps: add --solver euler, say."
-        )
-    return recipe
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value is not None}
 
 
 def _check_folder(folder: Path) -> None:

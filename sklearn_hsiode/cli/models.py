@@ -1,0 +1,206 @@
+"""The commands info, train and map."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.benchmark.models import MODELS, benchmark_models
+from sklearn_hsiode.classifiers.base import PatchClassifier
+from sklearn_hsiode.cli.options import (
+    add_command,
+    add_network,
+    add_scene,
+    add_seed,
+    add_solver,
+    chosen_recipe,
+)
+from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io.atomic import complete_file
+from sklearn_hsiode.mapping import predict_map
+from sklearn_hsiode.persistence import describe_model, load_model, save_model
+from sklearn_hsiode.plotting import ClassificationMapDisplay
+from sklearn_hsiode.scene import Scene
+
+# By how many nanometres a band may differ from the one that a model was trained with.
+SAME_BAND = 1.0
+TRAINABLE = [name for name in MODELS if name != "coordinates"]
+
+
+def add_models(subparsers: Any) -> None:
+    """The commands info, train and map."""
+    parser = add_command(
+        subparsers,
+        info,
+        "info",
+        "what is in a file: size, bands, wavelengths, coordinate system, classes",
+        "hsiode info SalinasA_corrected.mat --labels SalinasA_gt.mat",
+    )
+    parser.add_argument("scene", type=Path, help="file with the image")
+    parser.add_argument("--labels", type=Path, help="file with the ground truth")
+
+    parser = add_command(
+        subparsers,
+        train,
+        "train",
+        "train a model on all labelled pixels of a scene, and save it",
+        "hsiode train --scene SalinasA_corrected.mat --labels SalinasA_gt.mat --out salinas.model",
+    )
+    add_scene(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file of the model")
+    parser.add_argument(
+        "--model", choices=TRAINABLE, default="ode-net", help="kind (default %(default)s)"
+    )
+    add_network(parser)
+    add_solver(parser)
+    add_seed(parser)
+    _add_overwrite(parser)
+
+    parser = add_command(
+        subparsers,
+        classify,
+        "map",
+        "classify every pixel of a scene with a saved model, as GeoTIFF",
+        "hsiode map --model salinas.model --scene SalinasA_corrected.mat --out map.tif --png",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="file that train has written")
+    parser.add_argument("--scene", type=Path, required=True, help="file with the image")
+    parser.add_argument("--out", type=Path, required=True, help="GeoTIFF of the classes")
+    parser.add_argument(
+        "--proba", action="store_true", help="also OUT_proba.tif: probability of each class"
+    )
+    parser.add_argument(
+        "--confidence",
+        action="store_true",
+        help="also OUT_confidence.tif: largest probability, margin, entropy",
+    )
+    parser.add_argument("--png", action="store_true", help="also OUT.png: a picture with a legend")
+    parser.add_argument(
+        "--window", type=int, default=512, help="pixels read at a time (default %(default)s)"
+    )
+    _add_overwrite(parser)
+
+
+def info(options: argparse.Namespace) -> None:
+    """Tell what is in a file."""
+    scene = read_scene(options.scene, options.labels)
+    rows, cols, bands = scene.shape
+    size = rows * cols * bands * scene.dtype.itemsize
+    print(f"{scene.name}: {rows} x {cols} pixels, {bands} bands of {scene.dtype}")
+    print(f"memory needed for all of it: {size / 1e6:.1f} MB")
+    if scene.wavelengths is None:
+        print("wavelengths: not told")
+    else:
+        print(f"wavelengths: {scene.wavelengths.min():g} to {scene.wavelengths.max():g} nm")
+    print(f"coordinate reference system: {scene.crs or 'none'}")
+    if scene.labels is not None:
+        _, y = scene.labeled_pixels()
+        for label, count in zip(*np.unique(y, return_counts=True), strict=True):
+            name = scene.class_names.get(label.item(), "")
+            print(f"class {label}: {count} pixels {name}".rstrip())
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a model on all labelled pixels of a scene, and save it."""
+    _refuse_existing(options, [options.out])
+    scene = read_scene(options.scene, options.labels)
+    print(scene)
+    model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
+    model = model[options.model]
+    seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    model.set_params(**dict.fromkeys(seeds, options.random_state))
+    if hasattr(model, "steps") and isinstance(model[-1], PatchClassifier):
+        model[-1].set_params(verbose=1)
+    X, y = scene.labeled_pixels()
+    save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
+    print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+
+
+def classify(options: argparse.Namespace) -> None:
+    """Classify every pixel of a scene with a saved model."""
+    outputs = _outputs(options)
+    _refuse_existing(options, outputs.values())
+    about, model = describe_model(options.model), load_model(options.model)
+    scene = read_scene(options.scene)
+    _check_wavelengths(about["wavelengths"], scene)
+    if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
+        raise ValueError(
+            "--proba and --confidence need a model with predict_proba, which"
+            f" {type(model).__name__} has not."
+        )
+    labels = np.asarray(model.classes_).tolist()
+    names = dict(zip(labels, about["class_names"] or map(str, labels), strict=True))
+    for method, path in outputs.items():
+        if method == "picture":
+            _draw(outputs["predict"], path)
+        else:
+            predict_map(
+                model,
+                scene,
+                method=method,
+                out=path,
+                window=options.window,
+                class_names=names,
+                overwrite=options.overwrite,
+                progress=True,
+            )
+        print(f"{method}: {path.resolve()}")
+
+
+def _outputs(options: argparse.Namespace) -> dict[str, Path]:
+    """Every file to write, by what it holds."""
+    out: Path = options.out
+    outputs = {"predict": out}
+    if options.proba:
+        outputs["predict_proba"] = out.with_name(f"{out.stem}_proba{out.suffix}")
+    if options.confidence:
+        outputs["confidence"] = out.with_name(f"{out.stem}_confidence{out.suffix}")
+    if options.png:
+        outputs["picture"] = out.with_suffix(".png")
+    return outputs
+
+
+def _refuse_existing(options: argparse.Namespace, paths: Iterable[Path]) -> None:
+    """Refuse before the work what would fail after it."""
+    for path in paths:
+        if path.exists() and not options.overwrite:
+            raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"There is no folder {path.absolute().parent} for {path.name}.")
+
+
+def _check_wavelengths(wanted: list[float] | None, scene: Scene) -> None:
+    if wanted is None or scene.wavelengths is None or len(wanted) != scene.n_bands:
+        return  # another number of bands is predict_map's to refuse
+    apart = np.abs(scene.wavelengths - wanted)
+    if apart.max() > SAME_BAND:
+        band = int(apart.argmax())
+        raise ValueError(
+            f"The model was trained at other wavelengths: band {band + 1} is at"
+            f" {scene.wavelengths[band]:g} nm in this scene and was at {wanted[band]:g} nm."
+        )
+
+
+def _draw(class_map: Path, path: Path) -> None:
+    """A picture of a map of classes that predict_map has written."""
+    import rasterio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        file = rasterio.open(class_map)
+    with file:
+        codes, tags = file.read(1), file.tags(1)
+    names = {int(tag.removeprefix("class_")): name for tag, name in tags.items()}
+    scene = Scene(np.zeros((*codes.shape, 1), dtype=np.uint8), class_names=names)
+    figure: Any = ClassificationMapDisplay.from_predictions(scene, codes).figure_
+    with complete_file(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=150)
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")

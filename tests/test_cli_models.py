@@ -1,0 +1,209 @@
+"""hsiode info, train and map."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC
+
+from sklearn_hsiode import Scene, cli, load_model, save_model
+from sklearn_hsiode.datasets import make_scene
+
+pytest.importorskip("skops")
+rasterio = pytest.importorskip("rasterio")
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def files(scene, tmp_path):
+    np.save(tmp_path / "field.npy", scene.cube)
+    np.save(tmp_path / "field_gt.npy", scene.labels)
+    return ["--scene", "field.npy", "--labels", "field_gt.npy"]
+
+
+@pytest.fixture
+def model(pixels, tmp_path):
+    """A model file of an SVM, which has no probabilities."""
+    return save_model(SVC().fit(*pixels), tmp_path / "svm.model").name
+
+
+def run(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.usefixtures("files")
+def test_info_tells_size_bands_memory_and_classes(scene, capsys):
+    assert run("info", "field.npy", "--labels", "field_gt.npy") == 0
+    printed = capsys.readouterr().out
+    assert "24 x 24 pixels, 8 bands of int16" in printed
+    assert f"{24 * 24 * 8 * 2 / 1e6:.1f} MB" in printed
+    for label in scene.classes:
+        assert f"class {label}: {np.sum(scene.labels == label)} pixels" in printed
+
+
+@pytest.mark.usefixtures("files")
+def test_info_needs_no_labels(capsys):
+    assert run("info", "field.npy") == 0
+    assert "class " not in capsys.readouterr().out
+
+
+def test_train_and_map_lead_from_files_to_a_map(scene, files, tmp_path):
+    options = ["--epochs", 1, "--patch-size", 5, "--n-steps", 1, "--random-state", 3]
+    assert run("train", *files, "--out", "ode.model", *options) == 0
+    trained = load_model("ode.model")
+    assert (trained[-1].max_epochs, trained[-1].n_steps, trained[-1].random_state) == (1, 1, 3)
+    assert trained[0].patch_size == 5
+    everything = ["--proba", "--confidence", "--png"]
+    assert run("map", "--model", "ode.model", *files[:2], "--out", "map.tif", *everything) == 0
+    with rasterio.open("map.tif") as file:
+        np.testing.assert_array_equal(
+            file.read(1)[scene.mask], trained.predict(Scene(scene.cube).pixels())
+        )
+    with rasterio.open("map_proba.tif") as file:
+        assert file.count == 3
+    with rasterio.open("map_confidence.tif") as file:
+        assert file.descriptions[0] == "largest probability"
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("kind", ["resnet", "svm", "random-forest", "logistic-regression"])
+def test_other_models_are_trained_likewise(files, kind):
+    quick = ["--epochs", 1, "--patch-size", 3] if kind == "resnet" else []
+    assert run("train", *files, "--model", kind, "--out", "a.model", *quick) == 0
+    assert run("map", "--model", "a.model", *files[:2], "--out", "map.tif") == 0
+
+
+def test_the_same_seed_trains_the_same_model(files):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        options = ["--epochs", 1, "--patch-size", 3, "--random-state", seed]
+        run("train", *files, "--out", f"{name}.model", *options)
+    X = make_scene((24, 24), n_bands=8, n_classes=3, noise=0.02, random_state=0).pixels()
+    a, b, c = (load_model(f"{name}.model").predict_proba(X) for name in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+
+
+def test_the_map_has_the_class_names_of_the_training(scene, tmp_path):
+    named = Scene(scene.cube, scene.labels, class_names=["oak", "water", "corn"])
+    X, y = named.labeled_pixels()
+    save_model(SVC().fit(X, y), tmp_path / "named.model", scene=named)
+    np.save(tmp_path / "field.npy", scene.cube)
+    run("map", "--model", "named.model", "--scene", "field.npy", "--out", "map.tif")
+    with rasterio.open("map.tif") as file:
+        assert [file.tags(1)[f"class_{label}"] for label in (1, 2, 3)] == ["oak", "water", "corn"]
+
+
+def test_other_wavelengths_than_those_of_the_training_are_refused(
+    scene, tmp_path, monkeypatch, capsys
+):
+    there = Scene(scene.cube, scene.labels, wavelengths=np.linspace(400, 900, 8))
+    X, y = there.labeled_pixels()
+    save_model(SVC().fit(X, y), tmp_path / "a.model", scene=there)
+    here = Scene(scene.cube, wavelengths=np.linspace(400, 950, 8))
+    monkeypatch.setattr("sklearn_hsiode.cli.models.read_scene", lambda path: here)
+    assert run("map", "--model", "a.model", "--scene", "x", "--out", "map.tif") == 1
+    assert "band 8 is at 950 nm in this scene and was at 900 nm" in capsys.readouterr().err
+    assert not (tmp_path / "map.tif").exists()
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["info", "nowhere.npy"], "nowhere.npy"),
+        (["train", "--scene", "nowhere.npy", "--labels", "x.npy", "--out", "a.model"], "nowhere"),
+        (["train", "FILES", "--out", "svm.model"], "exists already"),
+        (["train", "FILES", "--out", "no/such.model"], "no folder"),
+        (["train", "FILES", "--out", "a.model", "--components", "99"], "--components"),
+        (["map", "--model", "no.model", "--scene", "field.npy", "--out", "m.tif"], "no.model"),
+        (["map", "--model", "field.npy", "--scene", "field.npy", "--out", "m.tif"], "no model"),
+        (["map", "--model", "svm.model", "--scene", "no.npy", "--out", "m.tif"], "no.npy"),
+        (["map", "--model", "svm.model", "--scene", "field.npy", "--out", "no/m.tif"], "no folder"),
+        (
+            ["map", "--model", "svm.model", "--scene", "field.npy", "--out", "field_gt.npy"],
+            "exists already",
+        ),
+        (
+            [
+                "map",
+                "--model",
+                "svm.model",
+                "--scene",
+                "field.npy",
+                "--out",
+                "m.tif",
+                "--window",
+                "0",
+            ],
+            "window must be",
+        ),
+    ],
+    ids=lambda value: None if isinstance(value, str) else " ".join(value),
+)
+def test_a_users_mistake_is_one_line_and_nothing_is_written(
+    files, command, named, tmp_path, capsys
+):
+    before = contents(tmp_path)
+    where = command.index("FILES") if "FILES" in command else None
+    if where is not None:
+        command = [*command[:where], *files, *command[where + 1 :]]
+    assert run(*command) == 1
+    error = capsys.readouterr().err
+    assert named in error
+    assert error.count("\n") == 1
+    assert contents(tmp_path) == before
+
+
+def test_probabilities_that_a_model_has_not_are_refused(files, model, tmp_path, capsys):
+    for option in ("--proba", "--confidence"):
+        assert run("map", "--model", model, *files[:2], "--out", "map.tif", option) == 1
+        assert "predict_proba" in capsys.readouterr().err
+        assert not (tmp_path / "map.tif").exists()
+
+
+def test_what_exists_is_replaced_on_request(files, model):
+    for _ in range(2):
+        command = ["map", "--model", model, *files[:2], "--out", "map.tif", "--overwrite"]
+        assert run(*command) == 0
+
+
+def test_a_model_that_holds_foreign_types_is_refused_by_name(files, model, capsys, tmp_path):
+    import os
+    from hashlib import sha256
+
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    content = skops.io.dumps(FunctionTransformer(os.mkdir))
+    with zipfile.ZipFile(model) as archive:
+        about = json.loads(archive.read("about.json"))
+    with zipfile.ZipFile(model, "w") as archive:
+        about["sha256"] = sha256(content).hexdigest()
+        archive.writestr("about.json", json.dumps(about))
+        archive.writestr("model.skops", content)
+    assert run("map", "--model", model, *files[:2], "--out", "map.tif") == 1
+    assert "mkdir" in capsys.readouterr().err
+    assert not (tmp_path / "map.tif").exists()
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        run("info", "nowhere.npy", "--debug")
+
+
+@pytest.mark.parametrize("command", ["info", "train", "map"])
+def test_help_has_an_example(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(command, "--help")
+    assert stop.value.code == 0
+    assert f"example: hsiode {command} " in capsys.readouterr().out
