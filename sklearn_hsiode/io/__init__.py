@@ -1,5 +1,6 @@
-"""Readers of scenes in files."""
+"""Readers of scenes in files, and writers of maps."""
 
-from sklearn_hsiode.io.arrays import read_scene
+from sklearn_hsiode.io.file_scene import FileScene
+from sklearn_hsiode.io.read import read_scene
 
-__all__ = ["read_scene"]
+__all__ = ["FileScene", "read_scene"]

@@ -1,75 +1,172 @@
-"""Reader of MATLAB and NumPy files."""
+"""Readers of MATLAB and NumPy files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.io
 
-from sklearn_hsiode.scene import Scene
+from sklearn_hsiode.io import matlab73
+from sklearn_hsiode.io.sources import ArraySource, CubeSource, require_real, some_bands
+
+SUFFIXES = (".mat", ".npy", ".npz")
+ONLY = "an array"  # what a .npy file holds has no name
+NUMBERS = ("int", "uint", "single", "double", "logical", "float", "bool")
+
+Found = dict[str, tuple[tuple[int, ...], str]]
 
 
-def read_scene(scene: str | Path, labels: str | Path | None = None) -> Scene:
-    """Read a scene, and its ground truth, from MATLAB (version 5 to 7) or NumPy files.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumpySource(CubeSource):
+    """An image in a ``.npy`` file, memory-mapped."""
+
+    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
+        return some_bands(_mapped(self.path)[rows, cols], bands)
+
+    def whole(self, bands: np.ndarray) -> np.ndarray:
+        return some_bands(_mapped(self.path), bands)
+
+
+def array_source(path: Path, variable: str | None = None) -> CubeSource:
+    """The image in a MATLAB or NumPy file.
 
     Parameters
     ----------
-    scene : path
-        ``.mat`` with one array of shape (rows, cols, bands), or ``.npy`` of this shape.
-    labels : path, default=None
-        ``.mat`` with one array of shape (rows, cols), or ``.npy`` of this shape, 0 =
-        unlabelled. A ``.mat`` file may hold both.
+    path : path
+        ``.mat``, ``.npy`` or ``.npz``.
+    variable : str, default=None
+        Name of the array; by default the only one of three dimensions.
 
     Returns
     -------
-    scene : Scene
-        Named after its file. Pixels that hold NaN or infinity in any band are masked.
+    source : CubeSource
 
     Raises
     ------
-    FileNotFoundError
-        When a file does not exist.
     ValueError
-        When a file is of neither kind, or holds not exactly one array of the right shape.
+        When the file cannot be read, or holds not exactly one such array.
+    TypeError
+        When the array holds no real numbers.
     """
-    cube = _only_array(Path(scene), "cube of shape (rows, cols, bands)", lambda s: len(s) == 3)
-    mask = np.isfinite(cube).all(axis=2) if cube.dtype.kind == "f" else None
-    if labels is None:
-        return Scene(cube, mask=mask, name=Path(scene).stem)
-    grid = cube.shape[:2]
+    found = _found(path)
+    fitting = {name for name, (shape, _) in found.items() if len(shape) == 3 and 0 not in shape}
+    name = _chosen(path, found, fitting, variable, "cube of shape (rows, cols, bands)", "variable")
+    if path.suffix.lower() == ".npy":
+        mapped = _mapped(path)
+        require_real(path, name, mapped.dtype)
+        return NumpySource(path=path, shape=mapped.shape, dtype=mapped.dtype)
+    if _is_matlab_73(path):
+        return matlab73.matlab73_source(path, name)
+    array = _loaded(path, name)
+    require_real(path, name, array.dtype)
+    return ArraySource(path=path, shape=array.shape, dtype=array.dtype, array=array)
+
+
+def label_array(path: Path, grid: tuple[int, int], variable: str | None = None) -> np.ndarray:
+    """The label raster in a MATLAB or NumPy file.
+
+    Parameters
+    ----------
+    path : path
+        ``.mat``, ``.npy`` or ``.npz``.
+    grid : tuple
+        Rows and columns that the raster must have.
+    variable : str, default=None
+        Name of the array; by default the only one of the grid's shape.
+
+    Returns
+    -------
+    labels : array of shape (rows, cols)
+
+    Raises
+    ------
+    ValueError
+        When the file cannot be read, or holds not exactly one such array.
+    """
+    found = _found(path)
+    fitting = {name for name, (shape, _) in found.items() if shape == grid}
     what = f"label raster of the cube's shape {grid}"
-    raster = _only_array(Path(labels), what, lambda shape: shape == grid)
-    if raster.dtype.kind == "f" and (raster == np.trunc(raster)).all():
-        raster = raster.astype(np.int64)  # MATLAB's numbers are doubles unless told otherwise
-    return Scene(cube, raster, mask=mask, name=Path(scene).stem)
+    return _loaded(path, _chosen(path, found, fitting, variable, what, "labels_variable"))
 
 
-def _only_array(path: Path, what: str, fits: Callable[[tuple[int, ...]], bool]) -> np.ndarray:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    arrays = _numpy_arrays(path) if path.suffix.lower() == ".npy" else _matlab_arrays(path)
-    found = [name for name, array in arrays.items() if fits(array.shape)]
-    if len(found) != 1:
-        held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
-        raise ValueError(f"{path} must hold one {what}, but it holds {held}.")
-    return arrays[found[0]]
+def _chosen(
+    path: Path, found: Found, fitting: set[str], name: str | None, what: str, argument: str
+) -> str:
+    """The array that is named, or the only one that fits."""
+    held = ", ".join(f"{name} {shape}" for name, (shape, _) in found.items()) or "nothing"
+    if name is not None:
+        if name not in fitting:
+            raise ValueError(f"{path} holds no {what} called {name!r}: it holds {held}.")
+        return name
+    if len(fitting) > 1:  # a text may be as long as a raster is wide
+        numbers = {name for name in fitting if found[name][1].startswith(NUMBERS)}
+        fitting = numbers or fitting
+    if len(fitting) != 1:
+        remedy = f" Name one with {argument}=...." if fitting else ""
+        raise ValueError(f"{path} must hold one {what}, but it holds {held}.{remedy}")
+    return fitting.pop()
 
 
-def _numpy_arrays(path: Path) -> dict[str, np.ndarray]:
+def _found(path: Path) -> Found:
+    """Shape and type of every array in a file."""
+    suffix = path.suffix.lower()
+    if suffix == ".mat":
+        if _is_matlab_73(path):
+            return matlab73.found(path)
+        listed = _matlab(path, scipy.io.whosmat)
+        return {name: (tuple(map(int, shape)), kind) for name, shape, kind in listed}
+    if suffix == ".npy":
+        mapped = _mapped(path)
+        return {ONLY: (mapped.shape, mapped.dtype.name)}
+    with _archive(path) as archive:
+        arrays = ((name, archive[name]) for name in archive.files)  # one at a time
+        return {name: (array.shape, array.dtype.name) for name, array in arrays}
+
+
+def _loaded(path: Path, name: str) -> np.ndarray:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return np.array(_mapped(path))
+    if suffix == ".npz":
+        with _archive(path) as archive:
+            return archive[name]
+    if _is_matlab_73(path):
+        return matlab73.loaded(path, name)
+    return np.asarray(_matlab(path, scipy.io.loadmat, variable_names=[name])[name])
+
+
+def _mapped(path: Path) -> np.memmap:
     try:
-        with path.open("rb") as file:
-            return {"an array": np.lib.format.read_array(file, allow_pickle=False)}
-    except ValueError as error:
+        return np.lib.format.open_memmap(path, mode="r")
+    except (ValueError, EOFError) as error:
         raise ValueError(f"{path} cannot be read as a NumPy file: {error}") from error
 
 
-def _matlab_arrays(path: Path) -> dict[str, np.ndarray]:
+@contextmanager
+def _archive(path: Path) -> Iterator[Any]:
     try:
-        variables = scipy.io.loadmat(path)
-    except NotImplementedError as error:
-        raise ValueError(f"{path} is a MATLAB 7.3 file: save it with -v7 in MATLAB.") from error
+        # NumPy itself leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            if not hasattr(archive, "files"):
+                raise ValueError("it is no archive")
+            yield archive
+    except Exception as error:  # a damaged archive leads zipfile and zlib to many
+        raise ValueError(f"{path} cannot be read as a NumPy archive: {error}") from error
+
+
+def _is_matlab_73(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(128)
+    return start.startswith((b"MATLAB 7.3", b"\x89HDF"))
+
+
+def _matlab(path: Path, read: Any, **options: Any) -> Any:
+    try:
+        return read(path, **options)
     except Exception as error:  # scipy raises whatever a damaged file leads it to
         raise ValueError(f"{path} cannot be read as a MATLAB file: {error}") from error
-    return {name: value for name, value in variables.items() if isinstance(value, np.ndarray)}

@@ -172,3 +172,140 @@ def test_pixels_that_hold_nan_or_infinity_are_masked(tmp_path):
     savemat(tmp_path / "holes.mat", {"cube": cube})
     mask = read_scene(tmp_path / "holes.mat").mask
     np.testing.assert_array_equal(np.argwhere(~mask), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("dtype", ["i2", "u2", "f4", "f8"])
+@pytest.mark.parametrize("version", ["5", "7.3"])
+def test_a_scene_of_any_matlab_version_reads_back_equal(tmp_path, write, dtype, version):
+    path, cube = tmp_path / "field.mat", write.cube(dtype=dtype)
+    labels = np.arange(63.0).reshape(7, 9) % 4
+    if version == "5":
+        savemat(path, {"cube": cube, "gt": labels, "comment": "a string"})
+    else:
+        write.matlab_73(path, cube=cube, gt=labels)
+    scene = read_scene(path, path)
+    np.testing.assert_array_equal(scene.cube, cube)
+    np.testing.assert_array_equal(scene.labels, labels)
+    assert scene.cube.dtype == np.dtype(dtype)
+    assert scene.labels.dtype == np.int64
+
+
+@pytest.fixture(params=["5", "7.3", "npz"])
+def several(request, tmp_path, write):
+    """A file of two cubes and two label rasters."""
+    held = {"before": CUBE, "after": CUBE + 1, "gt": LABELS, "tiles": LABELS + 1}
+    path = tmp_path / "several.mat"
+    if request.param == "5":
+        savemat(path, held)
+    elif request.param == "7.3":
+        write.matlab_73(path, **held)
+    else:
+        path = tmp_path / "several.npz"
+        np.savez_compressed(path, **held)
+    return path
+
+
+def test_arrays_may_be_named(several):
+    scene = read_scene(several, several, variable="after", labels_variable="tiles")
+    np.testing.assert_array_equal(scene.cube, CUBE + 1)
+    np.testing.assert_array_equal(scene.labels, LABELS + 1)
+
+
+def test_arrays_that_are_not_named_but_several_are_listed(several):
+    with pytest.raises(ValueError, match=r"before \(4, 5, 3\).* Name one with variable="):
+        read_scene(several)
+    with pytest.raises(ValueError, match=r"tiles \(4, 5\).* Name one with labels_variable="):
+        read_scene(several, several, variable="after")
+
+
+def test_arrays_that_are_named_but_not_there_or_of_another_shape_are_refused(several):
+    with pytest.raises(ValueError, match=r"several.* holds no cube .* called 'nowhere': .*after"):
+        read_scene(several, variable="nowhere")
+    with pytest.raises(ValueError, match=r"holds no cube .* called 'gt'"):
+        read_scene(several, variable="gt")
+
+
+def write_cut_73(path, write):
+    write.matlab_73(path, cube=CUBE)
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+def test_a_truncated_matlab_73_file_is_named(tmp_path, write):
+    write_cut_73(tmp_path / "cut.mat", write)
+    with pytest.raises(ValueError, match=r"cut\.mat cannot be read as a MATLAB 7\.3 file"):
+        read_scene(tmp_path / "cut.mat")
+
+
+def test_a_matlab_file_that_is_cut_within_its_cube_is_named(tmp_path):
+    path = tmp_path / "cut.mat"
+    savemat(path, {"cube": CUBE.astype(float)})
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=r"cut\.mat cannot be read as a MATLAB file"):
+        read_scene(path)
+
+
+def test_a_truncated_archive_is_named(tmp_path):
+    path = tmp_path / "cut.npz"
+    np.savez(path, cube=CUBE)
+    path.write_bytes(path.read_bytes()[:-50])
+    with pytest.raises(ValueError, match=r"cut\.npz cannot be read as a NumPy archive"):
+        read_scene(path)
+
+
+TEXTS = np.full((4, 5, 3), "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "cube"),
+    [
+        ("odd.mat", CUBE + 1j),
+        ("odd.mat", TEXTS.astype(object)),
+        ("odd73.mat", CUBE + 1j),
+        ("odd.npy", CUBE + 1j),
+        ("odd.npy", TEXTS),
+        ("odd.npz", CUBE + 1j),
+        ("odd.npz", TEXTS),
+    ],
+    ids=lambda part: part if isinstance(part, str) else part.dtype.name,
+)
+def test_cubes_of_no_real_numbers_are_refused(tmp_path, write, name, cube):
+    path = tmp_path / name
+    if name == "odd73.mat":
+        write.matlab_73(path, cube=cube)
+    elif name == "odd.mat":
+        savemat(path, {"cube": cube})
+    elif name == "odd.npz":
+        np.savez(path, cube=cube)
+    else:
+        np.save(path, cube)
+    with pytest.raises(TypeError, match=rf"{name} .* but a cube must be real numbers: save"):
+        read_scene(path)
+
+
+def test_bands_of_nan_alone_are_left_out(tmp_path):
+    cube = CUBE.astype(float)
+    cube[:, :, 1] = np.nan
+    savemat(tmp_path / "gaps.mat", {"cube": cube})
+    scene = read_scene(tmp_path / "gaps.mat")
+    np.testing.assert_array_equal(scene.cube, cube[:, :, [0, 2]])
+    assert scene.left_out == {2: "no data"}
+    assert scene.mask.all()
+
+
+def test_a_cube_of_nan_alone_is_refused(tmp_path):
+    np.save(tmp_path / "nothing.npy", np.full((4, 5, 3), np.nan))
+    with pytest.raises(ValueError, match=r"nothing\.npy holds no data"):
+        read_scene(tmp_path / "nothing.npy")
+
+
+def test_a_numpy_file_is_mapped_and_not_read(tmp_path):
+    np.save(tmp_path / "field.npy", CUBE)
+    assert isinstance(read_scene(tmp_path / "field.npy").cube, np.memmap)
+
+
+def test_labels_may_be_an_array(files):
+    for labels in (LABELS, LABELS.astype(float), np.ma.masked_less(LABELS, 2)):
+        scene = read_scene(files[0], labels)
+        assert scene.classes.tolist() in ([1, 2, 3], [2, 3])
+    with pytest.raises(ValueError, match="labels must have the cube's shape"):
+        read_scene(files[0], LABELS[:3])

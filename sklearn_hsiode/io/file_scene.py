@@ -1,0 +1,227 @@
+"""FileScene and WindowedScene: scenes that were, or are still to be, read from a file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.io.sources import CubeSource
+from sklearn_hsiode.scene import Scene
+
+logger = logging.getLogger(__name__)
+
+
+class FileScene(Scene):
+    """A scene that was read from a file, with what the file tells of its bands.
+
+    Made by :func:`read_scene`; otherwise a :class:`~sklearn_hsiode.Scene` as any other.
+
+    Parameters
+    ----------
+    cube, labels, **about
+        As for :class:`~sklearn_hsiode.Scene`.
+    left_out : dict of int to str
+        Bands of the file that the scene is without, counted from 1, and why.
+    fwhm : array of shape (bands,), default=None
+        Full width at half maximum of each band in nanometres.
+    """
+
+    def __init__(
+        self,
+        cube: Any,
+        labels: Any = None,
+        *,
+        left_out: Mapping[int, str],
+        fwhm: np.ndarray | None = None,
+        **about: Any,
+    ) -> None:
+        self._left_out, self._fwhm = dict(left_out), fwhm
+        super().__init__(cube, labels, **about)
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Bands of the file that the scene is without, counted from 1, and why."""
+        return dict(self._left_out)
+
+    @property
+    def fwhm(self) -> np.ndarray | None:
+        """Full width at half maximum of each band in nanometres, or None."""
+        return self._fwhm
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        about = {"left_out": self._left_out, "fwhm": self._fwhm, **self._about_pixels}
+        return partial(FileScene, wavelengths=self._wavelengths, **about), (self.cube, self.labels)
+
+
+class WindowedScene(FileScene):
+    """A scene in a large file, of which :meth:`window` reads a part.
+
+    Its shape, wavelengths, georeference and labels are known without reading it. Asked for
+    its `mask` it goes through the file once, a few rows at a time, unless integers without a
+    nodata value leave nothing to mask; asked for its `cube` it reads all of it and keeps it.
+
+    Parameters
+    ----------
+    source : CubeSource
+        The image.
+    bands : array of int
+        Its bands that the scene has, counted from 0, in increasing order.
+    labels, class_names, name
+        As for :class:`~sklearn_hsiode.Scene`.
+    left_out : dict of int to str
+        Its bands that the scene is without, counted from 1, and why.
+    unjudged : tuple of int, default=()
+        Bands, counted from 0, that may lack data without a pixel being masked for it.
+    mask : bool array of shape (rows, cols), default=None
+        The mask where it is known already.
+    """
+
+    def __init__(
+        self,
+        source: CubeSource,
+        bands: np.ndarray,
+        labels: Any = None,
+        *,
+        class_names: Any = None,
+        name: str | None = None,
+        left_out: Mapping[int, str],
+        unjudged: tuple[int, ...] = (),
+        mask: Any = None,
+    ) -> None:
+        self._source, self._bands, self._unjudged = source, bands, unjudged
+        self._has_warned = False
+        # A band of zeros stands in until the cube is read, so that all else can be checked.
+        super().__init__(
+            np.zeros((*source.shape[:2], 1), dtype=np.uint8),
+            labels,
+            mask=mask,
+            class_names=class_names,
+            name=name,
+            left_out=left_out,
+            **source.about(bands),
+        )
+        del self._cube
+        if mask is None:
+            del self._mask
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        rows, cols, _ = self._source.shape
+        return rows, cols, len(self._bands)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._source.scaled_dtype
+
+    @property
+    def is_read(self) -> bool:
+        """True once the cube has been asked for."""
+        return "_cube" in vars(self)
+
+    @cached_property
+    def _cube(self) -> np.ndarray:  # type: ignore[override]
+        # Scene makes it contiguous, of native byte order and read-only.
+        return Scene(self._source.whole(self._bands)).cube
+
+    @cached_property
+    def _mask(self) -> np.ndarray:  # type: ignore[override]
+        rows, cols = (slice(0, size) for size in self.shape[:2])
+        mask = np.ones(self.shape[:2], dtype=bool)
+        if self._source.has_gaps:
+            for strip in self._source.strips(len(self._bands)):
+                values = self._source.values(strip, cols, self._bands)
+                mask[strip] = self._valid(values, strip, cols)
+        else:
+            unmasked = self._source.unmasked(rows, cols)
+            mask = mask if unmasked is None else unmasked
+        self._source.require_valid(mask)
+        return _read_only(mask)
+
+    def _valid(self, values: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
+        bands, unjudged = self._bands, self._unjudged
+        return self._source.valid(values, bands, unjudged=unjudged, rows=rows, cols=cols)
+
+    def window(self, rows: slice, cols: slice) -> Scene:
+        """A part of the scene in memory; nothing else of the file is read.
+
+        Parameters
+        ----------
+        rows, cols : slice
+            Rows and columns of the part, in steps of 1.
+
+        Returns
+        -------
+        scene : Scene
+            It may be without any valid pixel.
+        """
+        if self.is_read:
+            return super().window(rows, cols)
+        rows, cols = (
+            slice(*where.indices(size)[:2])
+            for where, size in zip((rows, cols), self.shape[:2], strict=True)
+        )
+        values = self._source.values(rows, cols, self._bands)
+        part = Scene(
+            self._source.scaled(values, self._bands),
+            None if self.labels is None else self.labels[rows, cols],
+            class_names=self._class_names,
+            wavelengths=self._wavelengths,
+            crs=self._crs,
+            transform=self._shifted_transform(rows.start, cols.start),
+            name=self._name,
+        )
+        # Scene itself refuses a mask that leaves no pixel.
+        part._mask = _read_only(self._valid(values, rows, cols))
+        if not part.mask.any():
+            self._warn_of_empty_bands(values, rows, cols)
+        return part
+
+    def _warn_of_empty_bands(self, values: np.ndarray, rows: slice, cols: slice) -> None:
+        """Say once, where bands without data leave no pixel of a window, which ones they are."""
+        bands = [band for band in self._bands.tolist() if band not in self._unjudged]
+        places = dict(zip(self._bands.tolist(), range(len(self._bands)), strict=True))
+        empty = [band + 1 for band in bands if self._source.is_empty(values, places[band], band)]
+        if self._has_warned or not 0 < len(empty) < len(bands):
+            return
+        self._has_warned = True
+        logger.warning(
+            "%s: bands %s hold no data in rows %d to %d, columns %d to %d, and mask every pixel"
+            " there. If they hold none at all, mark them as bad in the file's header (bbl = 0).",
+            self._source.path,
+            ", ".join(map(str, empty)),
+            rows.start,
+            rows.stop - 1,
+            cols.start,
+            cols.stop - 1,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.is_read:
+            return super().__reduce__()
+        about: dict[str, Any] = {
+            "class_names": self._class_names,
+            "name": self._name,
+            "left_out": self._left_out,
+            "unjudged": self._unjudged,
+            "mask": vars(self).get("_mask"),
+        }
+        return partial(WindowedScene, **about), (self._source, self._bands, self.labels)
+
+    def __repr__(self) -> str:
+        if self.is_read:
+            return super().__repr__()
+        rows, cols, bands = self.shape
+        title = f"{self._name!r}: " if self._name else ""
+        labels = "" if self.labels is None else f", {np.count_nonzero(self.labels)} labelled pixels"
+        return (
+            f"Scene({title}{rows} x {cols} pixels, {bands} bands, {self.dtype}, in a file{labels})"
+        )
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array

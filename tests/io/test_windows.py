@@ -1,0 +1,214 @@
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from sklearn_hsiode import predict_map
+from sklearn_hsiode.io import FileScene, read_scene
+from sklearn_hsiode.io.file_scene import WindowedScene
+
+LABELS = np.arange(63, dtype=np.uint8).reshape(7, 9, 1) % 4
+WINDOWS = [
+    (slice(0, 7), slice(0, 9)),
+    (slice(2, 5), slice(3, 9)),
+    (slice(-2, None), slice(None, 4)),
+    (slice(6, 99), slice(8, 9)),
+]
+
+
+def holey_cube(write, dtype):
+    cube = write.cube(dtype=dtype)
+    cube[1, 2, 3], cube[5, 5, 0] = 31000, 31000
+    return cube
+
+
+@pytest.fixture(params=["tif", "bip", "bil", "bsq", "7.3", "npy", "big-endian npy"])
+def files(request, tmp_path, write):
+    """A scene and its labels in every format that is read by window."""
+    cube = holey_cube(write, "i2")
+    if request.param == "tif":
+        return (
+            write.tif(tmp_path / "field.tif", cube, nodata=31000),
+            write.tif(tmp_path / "gt.tif", LABELS),
+        )
+    if request.param in ("bip", "bil", "bsq"):
+        return (
+            write.envi(
+                tmp_path / "field.hdr", cube, interleave=request.param, data_ignore_value=31000
+            ),
+            write.envi(tmp_path / "gt.hdr", LABELS),
+        )
+    floats = np.where(cube == 31000, np.nan, cube)
+    if request.param == "7.3":
+        both = write.matlab_73(tmp_path / "field.mat", cube=floats, gt=LABELS[:, :, 0])
+        return both, both
+    np.save(tmp_path / "field.npy", floats.astype(">f4" if "big" in request.param else "<f4"))
+    np.save(tmp_path / "gt.npy", LABELS[:, :, 0])
+    return tmp_path / "field.npy", tmp_path / "gt.npy"
+
+
+@pytest.fixture
+def in_memory(files):
+    return read_scene(*files)
+
+
+@pytest.fixture
+def in_file(in_memory, files, by_window):
+    return read_scene(*files)
+
+
+def assert_equal(scene, other):
+    for what in ("cube", "mask", "labels", "wavelengths"):
+        np.testing.assert_array_equal(getattr(scene, what), getattr(other, what))
+    assert scene.cube.dtype == other.cube.dtype
+    for what in ("shape", "dtype", "crs", "transform", "name", "class_names"):
+        assert getattr(scene, what) == getattr(other, what)
+
+
+def test_windows_of_a_file_are_those_of_the_scene_in_memory(in_memory, in_file):
+    for window in WINDOWS:
+        assert_equal(in_file.window(*window), in_memory.window(*window))
+    assert not in_file.is_read
+
+
+def test_a_scene_in_a_file_is_as_one_in_memory(in_memory, in_file):
+    assert isinstance(in_file, WindowedScene)
+    assert type(in_memory) is FileScene
+    X, y = in_file.labeled_pixels()
+    assert X.shape == (len(y), 6)
+    assert not in_file.is_read
+    expected_X, expected_y = in_memory.labeled_pixels()
+    np.testing.assert_array_equal(y, expected_y)
+    np.testing.assert_array_equal(np.asarray(X), np.asarray(expected_X))
+    assert in_file.is_read
+    assert_equal(in_file, in_memory)
+    assert_equal(in_file.window(*WINDOWS[1]), in_memory.window(*WINDOWS[1]))
+    np.testing.assert_array_equal(in_file.classes, in_memory.classes)
+    assert repr(in_file) == repr(in_memory)
+    assert not in_file.cube.flags.writeable
+    assert not in_file.mask.flags.writeable
+
+
+def test_what_a_header_tells_is_known_without_reading(in_file, in_memory, monkeypatch):
+    def read(*_):
+        raise AssertionError("the file was read")
+
+    monkeypatch.setattr(type(in_file._source), "values", read)
+    assert in_file.shape == in_memory.shape
+    assert in_file.dtype == in_memory.dtype
+    np.testing.assert_array_equal(in_file.labels, LABELS[:, :, 0])
+    dtype = in_memory.dtype
+    assert repr(in_file) == (
+        f"Scene('field': 7 x 9 pixels, 6 bands, {dtype}, in a file, 47 labelled pixels)"
+    )
+
+
+def test_a_map_never_asks_for_the_whole_cube(in_file, in_memory, monkeypatch):
+    model = LinearDiscriminantAnalysis().fit(*in_memory.labeled_pixels())
+
+    def whole(_):
+        raise AssertionError("the whole cube was asked for")
+
+    monkeypatch.setattr(WindowedScene, "cube", property(whole))
+    monkeypatch.setattr(WindowedScene, "_cube", property(whole))
+    monkeypatch.setattr(WindowedScene, "_mask", property(whole))
+    for window in (2, 4, 100):
+        np.testing.assert_array_equal(
+            predict_map(model, in_file, window=window), predict_map(model, in_memory)
+        )
+
+
+def test_a_scene_in_a_file_is_pickled_without_its_cube(in_file, in_memory):
+    restored = pickle.loads(pickle.dumps(in_file))
+    assert isinstance(restored, WindowedScene)
+    assert not restored.is_read
+    assert_equal(restored, in_memory)
+    assert_equal(pickle.loads(pickle.dumps(restored)), in_memory)
+
+
+def mean_spectrum(X):
+    return np.asarray(X, dtype=float).mean(axis=0), X.scene.mask.sum()
+
+
+def test_a_scene_in_a_file_reaches_a_worker(tmp_path, write, by_window):
+    path = write.tif(tmp_path / "field.tif", write.cube())
+    scene = read_scene(path, write.tif(tmp_path / "gt.tif", LABELS))
+    X, _ = scene.labeled_pixels()
+    (found, n_valid), _ = joblib.Parallel(n_jobs=2)(
+        joblib.delayed(mean_spectrum)(part) for part in (X, X[:5])
+    )
+    np.testing.assert_allclose(found, np.asarray(X).mean(axis=0))
+    assert n_valid == 63
+
+
+def test_what_was_read_from_a_file_keeps_what_it_knows_when_pickled(tmp_path, write):
+    tags = [{"wavelength": 500, "fwhm": 5, "bbl": 1}, {"wavelength": 600, "fwhm": 6, "bbl": 0}]
+    path = write.tif(tmp_path / "field.tif", write.cube((4, 5, 2)), tags=tags)
+    restored = pickle.loads(pickle.dumps(read_scene(path)))
+    assert restored.left_out == {2: "marked as bad"}
+    assert restored.wavelengths.tolist() == [500]
+    assert not restored.cube.flags.writeable
+
+
+def test_integers_without_nodata_are_all_valid_without_being_read(tmp_path, write, by_window):
+    scene = read_scene(write.tif(tmp_path / "field.tif", write.cube()))
+    scene._source.path.unlink()
+    assert scene.mask.all()
+
+
+def test_a_scaled_scene_is_scaled_window_by_window(tmp_path, write, by_window):
+    cube = write.cube()
+    scene = read_scene(write.envi(tmp_path / "a.hdr", cube, reflectance_scale_factor=10000))
+    assert scene.dtype == np.float32
+    expected = (cube / 10000).astype(np.float32)
+    np.testing.assert_array_equal(scene.window(slice(1, 4), slice(2, 7)).cube, expected[1:4, 2:7])
+    np.testing.assert_array_equal(scene.cube, expected)
+
+
+def test_bands_without_data_in_a_large_file_are_named_once(tmp_path, write, by_window, caplog):
+    cube = write.cube()
+    cube[:, :, 2] = -1
+    scene = read_scene(write.tif(tmp_path / "field.tif", cube, nodata=-1))
+    assert scene.n_bands == 6
+    for _ in range(2):
+        part = scene.window(slice(0, 3), slice(0, 3))
+        assert not part.mask.any()
+    (record,) = caplog.records
+    assert "bands 3 hold no data in rows 0 to 2, columns 0 to 2" in record.getMessage()
+    assert "bbl = 0" in record.getMessage()
+    with pytest.raises(ValueError, match=r"field\.tif has no pixel that holds data"):
+        scene.labeled_pixels() if scene.labels is not None else scene.pixels()
+
+
+def test_bad_bands_of_a_large_file_are_left_out(tmp_path, write, by_window):
+    cube = write.cube()
+    cube[:, :, 2] = -1
+    header = write.envi(
+        tmp_path / "field.hdr", cube, bbl="{1, 1, 0, 1, 1, 1}", data_ignore_value=-1
+    )
+    scene = read_scene(header)
+    assert scene.left_out == {3: "marked as bad"}
+    part = scene.window(slice(0, 3), slice(0, 3))
+    np.testing.assert_array_equal(part.cube, cube[:3, :3, [0, 1, 3, 4, 5]])
+    everything = read_scene(header, drop_bad_bands=False)
+    assert everything.n_bands == 6
+    assert everything.window(slice(0, 3), slice(0, 3)).mask.all()
+    assert everything.mask.all()
+
+
+def test_a_large_file_is_opened_without_being_read(tmp_path, write):
+    pytest.importorskip("rasterio")
+    header = write.envi(tmp_path / "large.hdr", write.cube(), lines=20000, samples=1000, bands=50)
+    with (tmp_path / "large.img").open("wb") as file:
+        file.truncate(20000 * 1000 * 50 * 2)  # 2 GB of a sparse file
+    scene = read_scene(header)
+    assert scene.shape == (20000, 1000, 50)
+    assert not scene.is_read
+    assert scene.window(slice(19990, 20000), slice(990, 1000)).shape == (10, 10, 50)
+
+
+def test_a_large_numpy_file_stays_mapped(tmp_path, write, by_window):
+    np.save(tmp_path / "field.npy", write.cube())
+    assert isinstance(read_scene(tmp_path / "field.npy").cube, np.memmap)
