@@ -10,10 +10,9 @@ where it stopped. With thousands of pixels it takes about an hour on one CPU thr
 import argparse
 from pathlib import Path
 
-import rasterio
 from sklearn.model_selection import GroupKFold
 
-from sklearn_hsiode import Scene
+from sklearn_hsiode import read_scene
 from sklearn_hsiode.benchmark import (
     Recipe,
     benchmark_models,
@@ -25,26 +24,17 @@ from sklearn_hsiode.benchmark import (
 from sklearn_hsiode.model_selection import SpatialBlockKFold
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("scene")
-parser.add_argument("labels")
-parser.add_argument("tiles")
+parser.add_argument("scene", help="file with the image")
+parser.add_argument("labels", help="raster of classes")
+parser.add_argument("tiles", help="raster of tile numbers")
 parser.add_argument("--patch-size", type=int, default=5)
 parser.add_argument("--max-epochs", type=int, default=20)
 parser.add_argument("--n-jobs", type=int)
 parser.add_argument("--out", type=Path, default=Path("honest-comparison"))
 arguments = parser.parse_args()
 
-with rasterio.open(arguments.scene) as file:
-    bands = [band for band in file.indexes if file.tags(band).get("bbl") != "0"]  # no bad bands
-    cube = file.read(bands).transpose(1, 2, 0)
-    mask = file.dataset_mask() > 0  # also where nodata is NaN
-    transform, crs = file.transform, file.crs
-with rasterio.open(arguments.labels) as file:
-    labels = file.read(1)
-with rasterio.open(arguments.tiles) as file:
-    tiles = file.read(1)
-
-scene = Scene(cube, labels, mask=mask, transform=transform, crs=crs)
+scene = read_scene(arguments.scene, arguments.labels)
+tiles = read_scene(arguments.scene, arguments.tiles).labels
 print(scene)
 X, _ = scene.labeled_pixels()
 recipe = Recipe(patch_size=arguments.patch_size, training={"max_epochs": arguments.max_epochs})

@@ -1,6 +1,7 @@
 """Hyperspectral image classification with neural ODEs, as scikit-learn estimators."""
 
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
+from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.mapping import predict_map
 from sklearn_hsiode.patches import PatchExtractor
 from sklearn_hsiode.persistence import load_model, save_model
@@ -19,5 +20,6 @@ __all__ = [
     "SpectralTransformer",
     "load_model",
     "predict_map",
+    "read_scene",
     "save_model",
 ]

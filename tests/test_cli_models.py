@@ -110,7 +110,7 @@ def test_other_wavelengths_than_those_of_the_training_are_refused(
     X, y = there.labeled_pixels()
     save_model(SVC().fit(X, y), tmp_path / "a.model", scene=there)
     here = Scene(scene.cube, wavelengths=np.linspace(400, 950, 8))
-    monkeypatch.setattr("sklearn_hsiode.cli.models.read_scene", lambda path: here)
+    monkeypatch.setattr("sklearn_hsiode.cli.models.read_scene", lambda path, **options: here)
     assert run("map", "--model", "a.model", "--scene", "x", "--out", "map.tif") == 1
     assert "band 8 is at 950 nm in this scene and was at 900 nm" in capsys.readouterr().err
     assert not (tmp_path / "map.tif").exists()

@@ -131,7 +131,7 @@ def demo(options: argparse.Namespace) -> None:
 def benchmark(options: argparse.Namespace) -> None:
     """Compare models on the user's scene, in the chosen protocol."""
     _check_folder(options.out)
-    scene = read_scene(options.scene, options.labels)
+    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
     print(scene)
     recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
     at_random = options.protocol == "paper"
@@ -154,7 +154,7 @@ def benchmark(options: argparse.Namespace) -> None:
 def solvers(options: argparse.Namespace) -> None:
     """Compare the ODE's solvers on the user's scene."""
     _check_folder(options.out)
-    scene = read_scene(options.scene, options.labels)
+    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
     print(scene)
     runs = run_benchmark(
         scene,

@@ -14,6 +14,7 @@ from sklearn_hsiode.benchmark.models import MODELS, benchmark_models
 from sklearn_hsiode.classifiers.base import PatchClassifier
 from sklearn_hsiode.cli.options import (
     add_command,
+    add_labels,
     add_network,
     add_scene,
     add_seed,
@@ -42,7 +43,7 @@ def add_models(subparsers: Any) -> None:
         "hsiode info SalinasA_corrected.mat --labels SalinasA_gt.mat",
     )
     parser.add_argument("scene", type=Path, help="file with the image")
-    parser.add_argument("--labels", type=Path, help="file with the ground truth")
+    add_labels(parser, required=False)
 
     parser = add_command(
         subparsers,
@@ -88,7 +89,7 @@ def add_models(subparsers: Any) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Tell what is in a file."""
-    scene = read_scene(options.scene, options.labels)
+    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
     rows, cols, bands = scene.shape
     size = rows * cols * bands * scene.dtype.itemsize
     print(f"{scene.name}: {rows} x {cols} pixels, {bands} bands of {scene.dtype}")
@@ -97,6 +98,8 @@ def info(options: argparse.Namespace) -> None:
         print("wavelengths: not told")
     else:
         print(f"wavelengths: {scene.wavelengths.min():g} to {scene.wavelengths.max():g} nm")
+    for band, why in scene.left_out.items():
+        print(f"left out: band {band}, {why}")
     print(f"coordinate reference system: {scene.crs or 'none'}")
     if scene.labels is not None:
         _, y = scene.labeled_pixels()
@@ -108,7 +111,7 @@ def info(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """Train a model on all labelled pixels of a scene, and save it."""
     _refuse_existing(options, [options.out])
-    scene = read_scene(options.scene, options.labels)
+    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
     print(scene)
     model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
     model = model[options.model]

@@ -37,9 +37,26 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
 
 
 def add_scene(parser: argparse.ArgumentParser) -> None:
-    """--scene and --labels."""
-    parser.add_argument("--scene", type=Path, required=True, help="file with the image")
-    parser.add_argument("--labels", type=Path, required=True, help="file with the ground truth")
+    """--scene, --labels and --class-column."""
+    parser.add_argument(
+        "--scene",
+        type=Path,
+        required=True,
+        help="file with the image: MATLAB, ENVI, GeoTIFF, NumPy or what else rasterio opens",
+    )
+    add_labels(parser, required=True)
+
+
+def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
+    """--labels and --class-column."""
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=required,
+        help="file with the ground truth: a raster on the image's grid, or polygons and points"
+        " (GeoPackage, GeoJSON, shapefile)",
+    )
+    parser.add_argument("--class-column", help="column of the polygons that holds the classes")
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
