@@ -8,7 +8,7 @@ copyright = "2026, the sklearn-hsiode developers"
 version = release = __version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "results"]
 suppress_warnings = ["ref.ref"]  # links into scikit-learn's own pages
 autosummary_generate = True
 autodoc_inherit_docstrings = False

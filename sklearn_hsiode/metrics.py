@@ -201,7 +201,8 @@ class ClassificationSummary:
         return {name: mean_and_std(values) for name, values in columns.items()}
 
     def __str__(self) -> str:
-        rows = [(name, percentage(*row)) for name, row in self.rows().items()]
+        n_repeats = len(self.kappa)
+        rows = [(name, percentage(*row, n_repeats)) for name, row in self.rows().items()]
         headers = ("class", "accuracy %")
         return tabulate(rows, headers, "github", disable_numparse=True, colalign=("left", "right"))
 
@@ -289,9 +290,11 @@ def mean_and_std(values: Any) -> tuple[float, float]:
     return (float(values.mean()), float(values.std())) if len(values) else (np.nan, np.nan)
 
 
-def percentage(mean: float, std: float) -> str:
-    """Text such as 81.63 ± 1.20 of a mean and a deviation between 0 and 1, or a dash."""
-    return "-" if np.isnan(mean) else f"{100 * mean:.2f} ± {100 * std:.2f}"
+def percentage(mean: float, std: float, n_repeats: int) -> str:
+    """Text such as 81.63 ± 1.20 of a share, without deviation where nothing was repeated."""
+    if np.isnan(mean):
+        return "-"
+    return f"{100 * mean:.2f}" + (f" ± {100 * std:.2f}" if n_repeats > 1 else "")
 
 
 def _repeats(y: Any) -> list[np.ndarray]:

@@ -112,8 +112,8 @@ def solvers_table(runs: Sequence[Run]) -> str:
             (
                 name,
                 "" if np.isnan(evaluations).any() else f"{np.mean(evaluations):.0f}",
-                percentage(*mean_and_std([run.overall_accuracy for run in own])),
-                percentage(*mean_and_std(resolved)) if resolved else "",
+                percentage(*mean_and_std([run.overall_accuracy for run in own]), len(own)),
+                percentage(*mean_and_std(resolved), len(own)) if resolved else "",
                 f"{np.mean([run.fit_seconds for run in own]):.1f}",
                 f"{np.mean([run.predict_seconds for run in own]):.1f}",
                 f"{own[0].n_parameters:,}",

@@ -43,7 +43,7 @@ def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") ->
     """The paper's table: a row per class, OA, AA, kappa, seconds to fit, parameters.
 
     Accuracies and kappa are in per cent, mean ± population standard deviation over the runs
-    that test a class; the best of each is bold.
+    that test a class, without a deviation where there is one run; the best of each is bold.
 
     Parameters
     ----------
@@ -143,13 +143,14 @@ def write_tables(
 def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
     """Cells of each row, one per model in order of appearance."""
     grouped = by_model(runs).values()
+    n_runs = max(map(len, grouped))
     scores = [_summary(scene, own).rows() for own in grouped]
     rows = {
-        name: _best([Cell(*score[name], percentage(*score[name])) for score in scores])
+        name: _best([Cell(*score[name], percentage(*score[name], n_runs)) for score in scores])
         for name in scores[0]
     }
     rows["seconds to fit"] = [
-        Cell(*row, f"{row[0]:.1f} ± {row[1]:.1f}")
+        Cell(*row, f"{row[0]:.1f}" + (f" ± {row[1]:.1f}" if n_runs > 1 else ""))
         for row in (mean_and_std([run.fit_seconds for run in own]) for own in grouped)
     ]
     rows["parameters"] = [

@@ -132,15 +132,22 @@ def test_a_single_model_is_no_best_one(named_scene, runs):
     assert "*" not in results_table(named_scene, runs[:3])
 
 
+def test_a_single_run_has_no_deviation(named_scene, new_run):
+    table = results_table(named_scene, [new_run("a"), new_run("b")])
+    assert "±" not in table
+    repeated = results_table(named_scene, [new_run("a"), new_run("a", split=1)])
+    assert repeated.count("±") == len(named_scene.classes) + 4
+
+
 def test_a_class_that_only_one_model_was_tested_on_is_best_there(named_scene, new_run):
     runs = [
         new_run("a", per_class_accuracy=[None, 0.25, 0.5]),
         new_run("b", per_class_accuracy=[0.25, None, 0.5]),
     ]
     table = cells(results_table(named_scene, runs))
-    assert table["water"] == ["-", "**25.00 ± 0.00**"]
-    assert table["bare soil"] == ["**25.00 ± 0.00**", "-"]
-    assert table["tree"] == ["**50.00 ± 0.00**"] * 2
+    assert table["water"] == ["-", "**25.00**"]
+    assert table["bare soil"] == ["**25.00**", "-"]
+    assert table["tree"] == ["**50.00**"] * 2
 
 
 def test_an_unknown_style_is_an_error(scene, runs):
