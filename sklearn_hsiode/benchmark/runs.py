@@ -115,16 +115,11 @@ def run_benchmark(
         )
         parameters = {name: model_parameters(model) for name, model in models.items()}
         store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
-    done = {(run["model"], run["split"]): run for run in store.runs} if store else {}
     wanted = [(name, i) for i in range(len(splits)) for name in models]
-    missing = [key for key in wanted if key not in done]
-    finished = {
-        (name, i): Run(**done[name, i], class_map=load_map(folder, name) if i == 0 else None)
-        for name, i in wanted
-        if (name, i) in done
-    }
+    finished = {} if store is None else _kept(store, wanted)
+    missing = [key for key in wanted if key not in finished]
     show_epochs = progress and n_jobs in (None, 1)
-    jobs = (
+    jobs = [
         delayed(run_or_failure)(
             name,
             _prepared(models[name], int(random_state) + i, show_epochs),
@@ -137,10 +132,9 @@ def run_benchmark(
             measure,
         )
         for name, i in missing
-    )
-    results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs)
+    ]
     bar = tqdm(
-        results,
+        Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs),
         total=len(wanted),
         initial=len(finished),
         desc="benchmark",
@@ -163,6 +157,17 @@ def run_benchmark(
             f"{len(failures)} of {len(wanted)} runs failed{kept}. The first: {failures[0]}"
         ) from failures[0].error
     return [finished[name, i] for name in models for i in range(len(splits))]
+
+
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]]) -> dict[tuple[str, int], Run]:
+    """The wanted runs that a results file holds already."""
+    finished = {}
+    for record in store.runs:
+        name, split = record["model"], record["split"]
+        if (name, split) in wanted:
+            class_map = load_map(store.path.parent, name) if split == 0 else None
+            finished[name, split] = Run(**record, class_map=class_map)
+    return finished
 
 
 def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs: Any) -> None:

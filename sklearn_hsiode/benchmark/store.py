@@ -153,10 +153,10 @@ def save_map(folder: str | Path, model: str, class_map: np.ndarray | None) -> No
         np.save(file, class_map.astype(np.int16))
 
 
-def load_map(folder: str | Path | None, model: str) -> np.ndarray | None:
+def load_map(folder: str | Path, model: str) -> np.ndarray | None:
     """The class map that was kept of a model, or None."""
-    path = None if folder is None else _map_path(folder, model)
-    return np.load(path) if path is not None and path.is_file() else None
+    path = _map_path(folder, model)
+    return np.load(path) if path.is_file() else None
 
 
 def _map_path(folder: str | Path, model: str) -> Path:
