@@ -22,7 +22,7 @@ LAYERS = {
     "spectral": {"scene", "pixels"},
     "datasets": {"scene", "pixels", "rasters", "io"},
     "classifiers": {"nn", "patches", "pixels"},
-    "io": {"scene"},
+    "io": {"scene", "rasters"},
     "model_selection": {"patches", "pixels", "scene"},
     "metrics": set(),
     "baselines": {"pixels"},

@@ -167,6 +167,12 @@ def _known(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def seeded(model: Any, seed: int) -> Any:
+    """The model, with every `random_state` of it and of its parts set to the seed."""
+    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    return model.set_params(**dict.fromkeys(names, seed))
+
+
 def last_step(model: Any) -> Any:
     """The estimator that predicts, inside a pipeline or a finished search."""
     inner = model[-1] if hasattr(model, "steps") else getattr(model, "best_estimator_", model)

@@ -14,7 +14,14 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
-from sklearn_hsiode.benchmark.run import Failure, Measure, Run, last_step, run_or_failure
+from sklearn_hsiode.benchmark.run import (
+    Failure,
+    Measure,
+    Run,
+    last_step,
+    run_or_failure,
+    seeded,
+)
 from sklearn_hsiode.benchmark.settings import benchmark_settings, model_parameters
 from sklearn_hsiode.benchmark.store import ResultsFile, load_map, save_map
 from sklearn_hsiode.classifiers.base import PatchClassifier
@@ -111,7 +118,7 @@ def run_benchmark(
             splits,
             random_state=int(random_state),
             patch_size=None if patch_size is None else int(patch_size),
-            measure=None if measure is None else measure.__qualname__,
+            measure=None if measure is None else getattr(measure, "__qualname__", repr(measure)),
         )
         parameters = {name: model_parameters(model) for name, model in models.items()}
         store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
@@ -194,9 +201,7 @@ def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
 
 def _prepared(model: Any, seed: int, show_epochs: bool) -> Any:
     """A copy of the model with its seed; a network shows its epochs."""
-    model = clone(model)
-    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(names, seed))
+    model = seeded(clone(model), seed)
     if show_epochs and isinstance(last_step(model), PatchClassifier):
         last_step(model).set_params(verbose=1)
     return model

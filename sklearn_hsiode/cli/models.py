@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode.benchmark.models import MODELS, benchmark_models
+from sklearn_hsiode.benchmark.run import last_step, seeded
 from sklearn_hsiode.classifiers.base import PatchClassifier
 from sklearn_hsiode.cli.options import (
     add_command,
@@ -114,11 +115,9 @@ def train(options: argparse.Namespace) -> None:
     scene = read_scene(options.scene, options.labels, class_column=options.class_column)
     print(scene)
     model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
-    model = model[options.model]
-    seeds = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-    model.set_params(**dict.fromkeys(seeds, options.random_state))
-    if hasattr(model, "steps") and isinstance(model[-1], PatchClassifier):
-        model[-1].set_params(verbose=1)
+    model = seeded(model[options.model], options.random_state)
+    if isinstance(last_step(model), PatchClassifier):
+        last_step(model).set_params(verbose=1)
     X, y = scene.labeled_pixels()
     save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")

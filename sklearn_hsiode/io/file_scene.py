@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode.io.sources import CubeSource
+from sklearn_hsiode.rasters import read_only
 from sklearn_hsiode.scene import Scene
 
 logger = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class WindowedScene(FileScene):
             unmasked = self._source.unmasked(rows, cols)
             mask = mask if unmasked is None else unmasked
         self._source.require_valid(mask)
-        return _read_only(mask)
+        return read_only(mask)
 
     def _valid(self, values: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
         bands, unjudged = self._bands, self._unjudged
@@ -175,7 +176,7 @@ class WindowedScene(FileScene):
             name=self._name,
         )
         # Scene itself refuses a mask that leaves no pixel.
-        part._mask = _read_only(self._valid(values, rows, cols))
+        part._mask = read_only(self._valid(values, rows, cols))
         if not part.mask.any():
             self._warn_of_empty_bands(values, rows, cols)
         return part
@@ -220,8 +221,3 @@ class WindowedScene(FileScene):
         return (
             f"Scene({title}{rows} x {cols} pixels, {bands} bands, {self.dtype}, in a file{labels})"
         )
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array

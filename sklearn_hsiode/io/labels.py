@@ -10,8 +10,8 @@ import numpy as np
 from sklearn_hsiode.io import arrays, polygons
 from sklearn_hsiode.io.raster_files import RasterSource, raster_source
 from sklearn_hsiode.io.sources import CubeSource
+from sklearn_hsiode.rasters import UNLABELED
 
-UNLABELED = 0
 SAME_PLACE = 0.01  # pixels by which two grids may be apart
 
 

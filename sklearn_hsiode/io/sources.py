@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode.rasters import REAL_KINDS
+
 AT_ONCE = 32 * 2**20  # bytes that a pass through a large file holds at a time
-REAL_KINDS = "biuf"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
