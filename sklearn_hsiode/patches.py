@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, maximum_filter
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -99,7 +99,8 @@ class PatchSamples:
 class PatchCutter:
     """Cuts any of a set of patches, a mini-batch in one indexed operation on one device.
 
-    The cube goes to the device once, in its own type; on the CPU it is shared, not copied.
+    The cube goes to the device once, in its own type; on the CPU it is shared, not copied. Of
+    a scene that still lies in a file, only the pixels that the patches hold are read.
     A call takes row numbers and returns a tensor of shape (len(index), bands, size, size)
     in channels-last memory.
     """
@@ -110,9 +111,15 @@ class PatchCutter:
         pixels, half = patches.pixels, patches.patch_size // 2
         self.dtype = dtype
         self.has_zeros = patches.padding == "zero"
-        self.spectra = shared_tensor(pixels.scene.spectra).to(device)
-        self.source = torch.from_numpy(_padded_source(pixels.scene, half, patches.padding))
-        self.source = self.source.to(device)
+        scene = pixels.scene
+        source = _padded_source(scene, half, patches.padding)
+        if scene.is_read:
+            spectra = scene.spectra
+        else:
+            held, source = _held(source, pixels, patches.patch_size)
+            spectra = scene.spectra_at(held)
+        self.spectra = shared_tensor(spectra).to(device)
+        self.source = torch.from_numpy(source).to(device)
         self.rows = torch.from_numpy(pixels.rows).to(device)
         self.cols = torch.from_numpy(pixels.cols).to(device)
         # Padding has moved every pixel by half a patch, so a window starts at its pixel.
@@ -257,6 +264,19 @@ def _padded_source(scene: Scene, half: int, padding: str) -> np.ndarray:
         source = np.where(scene.mask, source, source[tuple(nearest)])
     fill = {"constant_values": OUTSIDE} if padding == "zero" else {}
     return np.pad(source, half, mode=PADDING_MODES[padding], **fill)  # type: ignore[call-overload, no-any-return]
+
+
+def _held(source: np.ndarray, pixels: PixelSamples, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flat index of each pixel that patches hold, and the padded source as places among these."""
+    corner = np.zeros(source.shape, dtype=bool)
+    corner[pixels.rows, pixels.cols] = True
+    # Padding has moved every pixel by half a patch: its patch begins where it lay.
+    covered = maximum_filter(corner, size, mode="constant", origin=size // 2)
+    held = np.unique(source[covered])
+    held = held[held != OUTSIDE]
+    places = np.full(pixels.scene.mask.size + 1, OUTSIDE)  # the last one is that of OUTSIDE
+    places[held] = np.arange(len(held))
+    return held, places[source]
 
 
 def shared_tensor(array: np.ndarray) -> torch.Tensor:

@@ -82,7 +82,7 @@ class PixelSamples:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("PixelSamples cannot become an array without a copy of its spectra.")
-        return self.scene.spectra[self.positions].astype(dtype or self.dtype, copy=False)
+        return self.scene.spectra_at(self.positions).astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, key: Any) -> PixelSamples | np.ndarray:
         rows, bands = _split_key(key)
@@ -91,7 +91,7 @@ class PixelSamples:
         if rows is None or not (isinstance(rows, slice) or isinstance(bands, slice)):
             return np.asarray(self)[key]
         if isinstance(bands, int):
-            return self.scene.spectra[self.positions[rows], bands]
+            return self.scene.spectra_at(self.positions[rows])[:, bands]
         everything = isinstance(bands, slice) and bands == slice(None)
         scene = self.scene if everything else self.scene.select_bands(bands)
         return PixelSamples(scene, self.positions[rows])
@@ -111,7 +111,8 @@ class PixelSamples:
 
     def __sizeof__(self) -> int:
         # joblib's Dask backend decides by it whether to scatter X.
-        return object.__sizeof__(self) + self.positions.nbytes + self.scene.cube.nbytes
+        cube = self.scene.cube.nbytes if self.scene.is_read else 0
+        return object.__sizeof__(self) + self.positions.nbytes + cube
 
     def __repr__(self) -> str:
         return f"PixelSamples({len(self)} pixels of {self.scene!r})"

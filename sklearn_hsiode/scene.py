@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from sklearn.utils import gen_batches
 
-from sklearn_hsiode.pixels import PixelSamples
+from sklearn_hsiode.pixels import SPECTRA_AT_ONCE, PixelSamples
 from sklearn_hsiode.rasters import (
     UNLABELED,
     checked_cube,
@@ -153,6 +154,42 @@ class Scene:
     def spectra(self) -> np.ndarray:
         """The cube as an array of shape (rows * cols, bands), not copied."""
         return self._cube.reshape(-1, self.n_bands)
+
+    @property
+    def is_read(self) -> bool:
+        """True where the cube is in memory, False where it still lies in a file."""
+        return True
+
+    def spectra_at(self, positions: np.ndarray) -> np.ndarray:
+        """Spectra of some pixels.
+
+        Parameters
+        ----------
+        positions : array of int of shape (n,)
+            Row-major positions, ``row * n_columns + column``.
+
+        Returns
+        -------
+        spectra : array of shape (n, bands)
+            Of a scene that lies in a file, no more is read than the rows they lie in.
+        """
+        return self.spectra[positions]
+
+    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Spectra of many pixels, some at a time.
+
+        Parameters
+        ----------
+        positions : array of int of shape (n,)
+            Row-major positions in increasing order.
+
+        Yields
+        ------
+        where, spectra : slice, array of shape (n_part, bands)
+            The part of the positions, and their spectra.
+        """
+        for where in gen_batches(len(positions), SPECTRA_AT_ONCE):
+            yield where, self.spectra[positions[where]]
 
     @property
     def classes(self) -> np.ndarray:

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_hsiode.pixels import SPECTRA_AT_ONCE, PixelSamples, check_finite, require_pixels
+from sklearn_hsiode.pixels import PixelSamples, check_finite, require_pixels
 from sklearn_hsiode.scene import Scene
 
 
@@ -124,10 +123,7 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _transformed(self, scene: Scene) -> Scene:
         """The scene with every valid pixel transformed; one that holds NaN is all NaN."""
         flat = np.flatnonzero(scene.mask & ~scene.non_finite)
-        values = [
-            self._values(scene.spectra[flat[batch]])
-            for batch in gen_batches(len(flat), SPECTRA_AT_ONCE)
-        ]
+        values = [self._values(spectra) for _, spectra in scene.parts_of(flat)]
         dtype = np.result_type(*values, *([np.float32] if scene.non_finite.any() else []))
         cube = np.zeros((*scene.shape[:2], values[0].shape[1]), dtype)
         cube.reshape(-1, cube.shape[2])[flat] = np.concatenate(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
@@ -63,7 +63,9 @@ class WindowedScene(FileScene):
 
     Its shape, wavelengths, georeference and labels are known without reading it. Asked for
     its `mask` it goes through the file once, a few rows at a time, unless integers without a
-    nodata value leave nothing to mask; asked for its `cube` it reads all of it and keeps it.
+    nodata value leave nothing to mask. Pixels, and patches around them, are read with the rows
+    that they lie in, each time that they are asked for; only asked for its `cube` it reads all
+    of it and keeps it.
 
     Parameters
     ----------
@@ -120,7 +122,6 @@ class WindowedScene(FileScene):
 
     @property
     def is_read(self) -> bool:
-        """True once the cube has been asked for."""
         return "_cube" in vars(self)
 
     @cached_property
@@ -141,6 +142,50 @@ class WindowedScene(FileScene):
             mask = mask if unmasked is None else unmasked
         self._source.require_valid(mask)
         return read_only(mask)
+
+    @cached_property
+    def _non_finite(self) -> np.ndarray:  # type: ignore[override]
+        # The mask has none but in bands that it does not judge.
+        bad = np.zeros(self.shape[:2], dtype=bool)
+        if np.isin(self._bands, self._unjudged).any():
+            positions = np.flatnonzero(self.mask)
+            for where, spectra in self.parts_of(positions):
+                bad.reshape(-1)[positions[where]] = ~np.isfinite(spectra).all(axis=1)
+        return read_only(bad)
+
+    def spectra_at(self, positions: np.ndarray) -> np.ndarray:
+        if self.is_read:
+            return super().spectra_at(positions)
+        ordered, places = np.unique(positions, return_inverse=True)
+        spectra = np.empty((len(ordered), self.n_bands), dtype=self.dtype)
+        for where, part in self.parts_of(ordered):
+            spectra[where] = part
+        return spectra[places]
+
+    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        if self.is_read:
+            yield from super().parts_of(positions)
+            return
+        n_cols = self.shape[1]
+        for strip in self._source.strips(self.n_bands):
+            where = slice(*np.searchsorted(positions, [strip.start * n_cols, strip.stop * n_cols]))
+            rows, cols = np.divmod(positions[where], n_cols)
+            if not rows.size:
+                continue
+            top, left = rows.min(), cols.min()
+            values = self._source.values(
+                slice(top, rows.max() + 1), slice(left, cols.max() + 1), self._bands
+            )
+            spectra = values[rows - top, cols - left].astype(self._source.dtype.newbyteorder("="))
+            yield where, self._source.scaled(spectra[np.newaxis], self._bands)[0]
+
+    def select_bands(self, bands: Any) -> Scene:
+        if self.is_read:
+            return super().select_bands(bands)
+        wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
+        chosen, places = np.unique(self._bands[bands], return_inverse=True)
+        cube = self._source.whole(chosen)
+        return self.with_cube(cube[:, :, places], wavelengths=wavelengths)
 
     def _valid(self, values: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
         bands, unjudged = self._bands, self._unjudged

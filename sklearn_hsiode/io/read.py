@@ -31,8 +31,10 @@ def read_scene(
 
     A file of more than 64 MiB uncompressed (but no ``.mat`` before version 7.3, and no
     ``.npz``) is not read when it is opened: ``scene.window(rows, cols)`` then reads that part,
-    as :func:`~sklearn_hsiode.predict_map` does, ``scene.mask`` goes through the file once, and
-    ``scene.cube``, which training asks for, reads all of it into memory.
+    as :func:`~sklearn_hsiode.predict_map` does, ``scene.mask`` goes through the file once,
+    training reads the labelled pixels and what their patches hold, and only ``scene.cube``
+    reads all of it into memory. A :class:`~sklearn_hsiode.SpectralTransformer` keeps the bands
+    that it makes of the whole scene in memory.
 
     Parameters
     ----------

@@ -244,7 +244,7 @@ def _stretched(
     scene: Scene, bands: tuple[int, ...], percentiles: tuple[float, float]
 ) -> np.ndarray:
     """The bands from 0 to 1 between their percentiles, as an RGB image."""
-    values = scene.cube[:, :, list(bands)].astype(float)
+    values = scene.select_bands(list(bands)).cube.astype(float)
     valid = scene.mask & np.isfinite(values).all(axis=2)
     image = np.empty((*valid.shape, 3))
     image[:] = INVALID_COLOR

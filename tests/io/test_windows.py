@@ -3,9 +3,17 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_hsiode import predict_map
+from sklearn_hsiode import (
+    ODENetClassifier,
+    PatchExtractor,
+    SpectralTransformer,
+    predict_map,
+)
 from sklearn_hsiode.io import FileScene, read_scene
 from sklearn_hsiode.io.file_scene import WindowedScene
 
@@ -81,9 +89,13 @@ def test_a_scene_in_a_file_is_as_one_in_memory(in_memory, in_file):
     assert not in_file.is_read
     expected_X, expected_y = in_memory.labeled_pixels()
     np.testing.assert_array_equal(y, expected_y)
-    np.testing.assert_array_equal(np.asarray(X), np.asarray(expected_X))
-    assert in_file.is_read
+    for rows in (slice(None), [7, 3, 3, 40], slice(0, 0)):
+        np.testing.assert_array_equal(np.asarray(X[rows]), np.asarray(expected_X[rows]))
+    np.testing.assert_array_equal(X[:, 2], expected_X[:, 2])
+    assert not in_file.is_read
     assert_equal(in_file, in_memory)
+    assert in_file.is_read
+    np.testing.assert_array_equal(np.asarray(X), np.asarray(expected_X))
     assert_equal(in_file.window(*WINDOWS[1]), in_memory.window(*WINDOWS[1]))
     np.testing.assert_array_equal(in_file.classes, in_memory.classes)
     assert repr(in_file) == repr(in_memory)
@@ -118,6 +130,77 @@ def test_a_map_never_asks_for_the_whole_cube(in_file, in_memory, monkeypatch):
         np.testing.assert_array_equal(
             predict_map(model, in_file, window=window), predict_map(model, in_memory)
         )
+
+
+@pytest.mark.parametrize("bands", [[4, 1], slice(2, 5), [3, 3, 0], np.arange(6) % 2 == 0])
+def test_some_bands_are_read_without_the_others(in_file, in_memory, bands):
+    some = in_file.select_bands(bands)
+    assert not in_file.is_read
+    assert_equal(some, in_memory.select_bands(bands))
+
+
+@pytest.mark.parametrize("padding", ["reflect", "edge", "zero"])
+def test_patches_of_a_scene_in_a_file_are_those_of_one_in_memory(in_file, in_memory, padding):
+    def patches(scene):
+        X, _ = scene.labeled_pixels()
+        return PatchExtractor(5, padding).fit_transform(X)
+
+    found, expected = patches(in_file), patches(in_memory)
+    for rows in (slice(None), [20], [30, 2, 2]):
+        np.testing.assert_array_equal(np.asarray(found[rows]), np.asarray(expected[rows]))
+    assert not in_file.is_read
+
+
+def test_patches_of_a_scene_in_a_file_read_no_other_pixels(in_file, monkeypatch):
+    pixels = in_file.pixels([3], [4])
+    asked = []
+    values = type(in_file._source).values
+
+    def counted(source, rows, cols, bands):
+        asked.append((rows, cols))
+        return values(source, rows, cols, bands)
+
+    monkeypatch.setattr(type(in_file._source), "values", counted)
+    assert np.asarray(PatchExtractor(3).fit_transform(pixels)).shape == (1, 6, 3, 3)
+    assert {col for _, cols in asked for col in (cols.start, cols.stop)} == {3, 6}
+    rows = [row for rows, _ in asked for row in range(rows.start, rows.stop)]
+    assert rows == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [PatchExtractor(5), ODENetClassifier(n_filters=8, max_epochs=2, random_state=0)],
+        [
+            SpectralTransformer(StandardScaler(), fit_on="scene"),
+            PatchExtractor(3),
+            ODENetClassifier(n_filters=8, max_epochs=2, random_state=0),
+        ],
+        [StandardScaler(), LinearDiscriminantAnalysis()],
+    ],
+)
+def test_a_model_is_trained_on_a_scene_in_a_file_as_on_one_in_memory(in_file, in_memory, steps):
+    def probabilities(scene):
+        X, y = scene.labeled_pixels()
+        model = make_pipeline(*map(clone, steps)).fit(X, y)
+        return model.predict_proba(X)
+
+    np.testing.assert_array_equal(probabilities(in_file), probabilities(in_memory))
+    assert not in_file.is_read
+
+
+def test_bad_bands_that_stay_mark_patches_with_gaps(tmp_path, write, by_window):
+    cube = write.cube(dtype="f4")
+    cube[2, 3, 1] = np.nan
+    header = write.envi(tmp_path / "field.hdr", cube, bbl="{1, 0, 1, 1, 1, 1}")
+    scene = read_scene(header, drop_bad_bands=False)
+    assert scene.mask.all()
+    np.testing.assert_array_equal(np.argwhere(scene.non_finite), [[2, 3]])
+    patches = PatchExtractor(3).fit_transform(scene.pixels([1, 6], [3, 3]))
+    model = ODENetClassifier(n_filters=8, max_epochs=1)
+    with pytest.raises(ValueError, match="NaN or infinity at or around 1 of 2 pixels"):
+        model.fit(patches, [1, 2])
+    assert not scene.is_read
 
 
 def test_a_scene_in_a_file_is_pickled_without_its_cube(in_file, in_memory):
