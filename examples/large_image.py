@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, predict_map, read_scene
@@ -33,20 +32,24 @@ def write_image(folder: Path, side: int, rng: np.random.Generator) -> tuple[Path
     n_fields = -(-side // FIELD)
     fields = rng.integers(N_CLASSES, size=(n_fields, n_fields))
     paths = folder / "image.tif", folder / "labels.tif"
-    grid = dict(
-        driver="GTiff", width=side, height=side, tiled=True, blockxsize=256, blockysize=256,
-        crs="EPSG:32633", transform=rasterio.transform.from_origin(350000, 5800000, 30, 30),
-    )  # fmt: skip
+    grid = {
+        "driver": "GTiff",
+        "width": side,
+        "height": side,
+        "tiled": True,  # in squares of 256 pixels
+        "crs": "EPSG:32633",
+        "transform": rasterio.transform.from_origin(350000, 5800000, 30, 30),
+        "nodata": 0,
+    }
     with (
-        rasterio.open(paths[0], "w", count=N_BANDS, dtype="uint16", nodata=0, **grid) as image,
-        rasterio.open(paths[1], "w", count=1, dtype="uint8", nodata=0, **grid) as labels,
+        rasterio.open(paths[0], "w", count=N_BANDS, dtype="uint16", **grid) as image,
+        rasterio.open(paths[1], "w", count=1, dtype="uint8", **grid) as labels,
     ):
-        for top in range(0, side, 256):
-            rows = np.arange(top, min(top + 256, side))
-            classes = fields[rows[:, None] // FIELD, np.arange(side) // FIELD]
-            noise = rng.normal(scale=300, size=(*classes.shape, N_BANDS)).astype(np.float32)
+        for _, window in image.block_windows():
+            rows, cols = (np.arange(*extent) for extent in window.toranges())
+            classes = fields[rows[:, None] // FIELD, cols // FIELD]
+            noise = rng.normal(scale=300, size=(*classes.shape, N_BANDS))
             values = np.clip(spectra[classes] + noise, 1, 65535).astype(np.uint16)
-            window = Window(0, top, side, len(rows))
             image.write(values.transpose(2, 0, 1), window=window)
             known = rng.random(classes.shape) < 1 / 2000
             labels.write(np.where(known, classes + 1, 0).astype(np.uint8), 1, window=window)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from sklearn_hsiode import Scene, cli, load_model, save_model
+from sklearn_hsiode import Scene, cli, load_model, predict_map, read_scene, save_model
 from sklearn_hsiode.datasets import make_scene
 
 pytest.importorskip("skops")
@@ -101,6 +101,33 @@ def test_the_map_has_the_class_names_of_the_training(scene, tmp_path):
     run("map", "--model", "named.model", "--scene", "field.npy", "--out", "map.tif")
     with rasterio.open("map.tif") as file:
         assert [file.tags(1)[f"class_{label}"] for label in (1, 2, 3)] == ["oak", "water", "corn"]
+
+
+def test_the_enmap_scene_leads_from_its_files_to_a_map_in_its_place(data_dir, tmp_path):
+    pytest.importorskip("matplotlib")
+    image = data_dir / "enmap_potsdam" / "enmap_potsdam.tif"
+    names = {f"class_{label}": f"cover {label}" for label in range(1, 7)}
+    with rasterio.open(image.with_name("enmap_potsdam_labels.tif")) as file:
+        few = file.read(1) * (np.random.default_rng(0).random(file.shape) < 0.1)
+        with rasterio.open("few.tif", "w", **file.profile) as written:
+            written.write(few, 1)
+            written.update_tags(1, **names)
+    scene = read_scene(image, "few.tif")
+    files = ["--scene", image, "--labels", "few.tif"]
+    assert run("train", *files, "--model", "logistic-regression", "--out", "a.model") == 0
+    assert run("map", "--model", "a.model", "--scene", image, "--out", "map.tif", "--png") == 0
+    with rasterio.open(image) as file, rasterio.open("map.tif") as found:
+        for what in ("crs", "transform", "width", "height"):
+            assert getattr(found, what) == getattr(file, what)
+        class_map, colors, tags = found.read(1), found.colormap(1), found.tags(1)
+        assert found.nodata == 0
+    np.testing.assert_array_equal(class_map > 0, scene.mask)
+    assert not scene.mask.all()
+    assert set(np.unique(class_map)) <= {0, *scene.classes}
+    assert tags.items() >= names.items()
+    assert len({colors[c] for c in scene.classes}) == len(scene.classes)
+    np.testing.assert_array_equal(class_map, predict_map(load_model("a.model"), scene))
+    assert (tmp_path / "map.png").stat().st_size > 1000
 
 
 def test_other_wavelengths_than_those_of_the_training_are_refused(

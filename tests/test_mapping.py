@@ -15,6 +15,7 @@ from sklearn.svm import SVC
 
 from sklearn_hsiode import PatchExtractor, Scene, SpectralTransformer, predict_map
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.mapping import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +250,30 @@ class TestGeoTIFF:
                 assert process.stdout.readline().strip() == b"window"
             process.kill()
         assert not path.exists()
+
+    def test_a_full_disk_is_an_error_and_leaves_nothing(self, tmp_path):
+        pytest.importorskip("resource", reason="only POSIX can limit the size of files")
+        script = (
+            "import os, resource, signal, sys\n"
+            "from sklearn.discriminant_analysis import LinearDiscriminantAnalysis\n"
+            "from sklearn_hsiode import predict_map\n"
+            "from sklearn_hsiode.datasets import make_scene\n"
+            "scene = make_scene((200, 200), n_bands=6, random_state=0)\n"
+            "model = LinearDiscriminantAnalysis().fit(*scene.labeled_pixels())\n"
+            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+            "for limit in (0, 300, 3000):\n"
+            "    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))\n"
+            "    for method in ('predict', 'predict_proba', 'confidence'):\n"
+            "        try:\n"
+            "            predict_map(model, scene, method=method, out='map.tif', window=64)\n"
+            "        except OSError:\n"
+            "            print(limit, method, os.listdir())\n"
+        )
+        command = [sys.executable, "-W", "ignore", "-c", script]
+        printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert printed.stdout.splitlines() == [
+            f"{limit} {method} []" for limit in (0, 300, 3000) for method in METHODS
+        ]
 
     def test_a_folder_that_does_not_exist_is_an_error(self, placed, model, tmp_path):
         with pytest.raises(OSError, match="missing"):

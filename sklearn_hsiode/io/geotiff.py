@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from xml.etree import ElementTree
+from zlib import crc32
 
 import numpy as np
 
@@ -60,6 +62,7 @@ class MapWriter:
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path)
+        self._written: list[tuple[Any, int]] = []
         self.bands = bands
         self.categories = categories or {}
         if self.path.exists() and not overwrite:
@@ -82,12 +85,6 @@ class MapWriter:
         }
 
     def __enter__(self) -> MapWriter:
-        try:
-            import rasterio
-        except ImportError as error:
-            raise ImportError(
-                "GeoTIFF files are written with rasterio: pip install 'sklearn-hsiode[raster]'."
-            ) from error
         with ExitStack() as stack:
             unfinished = stack.enter_context(complete_file(self.path))
             if self.categories:
@@ -95,11 +92,8 @@ class MapWriter:
                 sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
                 names = stack.enter_context(complete_file(sidecar))
                 self._category_names().write(names, encoding="utf-8")
-            with warnings.catch_warnings():
-                # A scene without a transform has a map without one.
-                warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-                file = rasterio.open(unfinished, "w", **self.profile)
-            self._file = stack.enter_context(file)
+            stack.push(partial(self._check_file, unfinished))  # once it is closed
+            self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
             self._describe()
             self._stack = stack.pop_all()
         return self
@@ -108,9 +102,10 @@ class MapWriter:
         """Write the values of a window, of shape (rows, cols) or (rows, cols, bands)."""
         from rasterio.windows import Window
 
-        rows, cols = place
-        layers = np.moveaxis(np.atleast_3d(values), 2, 0)
-        self._file.write(layers, window=Window.from_slices(rows, cols))
+        window = Window.from_slices(*place)
+        layers = np.moveaxis(np.atleast_3d(values), 2, 0).astype(self.profile["dtype"])
+        self._file.write(layers, window=window)
+        self._written.append((window, _checksum(layers)))
 
     def __exit__(
         self,
@@ -119,6 +114,25 @@ class MapWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+    def _check_file(self, path: Path, kind: type[BaseException] | None, *_: Any) -> None:
+        """Read back what was written, since GDAL tells nobody of a disk that is full."""
+        from rasterio.errors import RasterioError
+
+        if kind is not None:
+            return
+        try:
+            with _opened(path) as file:
+                is_whole = file.descriptions == tuple(self.bands) and all(
+                    _checksum(file.read(window=window)) == checksum
+                    for window, checksum in self._written
+                )
+        except RasterioError:
+            is_whole = False
+        if not is_whole:
+            raise OSError(
+                f"{self.path} could not be written, and nothing is left of it: is the disk full?"
+            )
 
     def _describe(self) -> None:
         for number, name in enumerate(self.bands, start=1):
@@ -143,3 +157,20 @@ class MapWriter:
             name, _ = self.categories.get(value, ("", None))
             ElementTree.SubElement(names, "Category").text = name
         return ElementTree.ElementTree(dataset)
+
+
+def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
+    """A file of rasterio's; a scene without a transform has a map without one."""
+    try:
+        import rasterio
+    except ImportError as error:
+        raise ImportError(
+            "GeoTIFF files are written with rasterio: pip install 'sklearn-hsiode[raster]'."
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        return rasterio.open(path, mode, **profile)
+
+
+def _checksum(layers: np.ndarray) -> int:
+    return crc32(layers.tobytes())
