@@ -255,7 +255,9 @@ def _padded_source(scene: Scene, half: int, padding: str) -> np.ndarray:
 
     OUTSIDE where it repeats none and is zero.
     """
-    source = np.arange(scene.mask.size).reshape(scene.mask.shape)
+    n_pixels = scene.mask.size
+    small = n_pixels <= np.iinfo(np.int32).max
+    source = np.arange(n_pixels, dtype=np.int32 if small else np.int64).reshape(scene.mask.shape)
     usable = scene.mask & ~scene.non_finite
     if padding == "zero":
         source[~scene.mask] = OUTSIDE
@@ -274,7 +276,8 @@ def _held(source: np.ndarray, pixels: PixelSamples, size: int) -> tuple[np.ndarr
     covered = maximum_filter(corner, size, mode="constant", origin=size // 2)
     held = np.unique(source[covered])
     held = held[held != OUTSIDE]
-    places = np.full(pixels.scene.mask.size + 1, OUTSIDE)  # the last one is that of OUTSIDE
+    # The last place is that of OUTSIDE.
+    places = np.full(pixels.scene.mask.size + 1, OUTSIDE, dtype=source.dtype)
     places[held] = np.arange(len(held))
     return held, places[source]
 
