@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from copy import copy
 from numbers import Integral
 from typing import Any
 
@@ -17,6 +19,7 @@ from sklearn_hsiode.pixels import PixelSamples, require_pixels
 from sklearn_hsiode.scene import Scene
 
 OUTSIDE = -1
+AT_ONCE = 16 * 2**20  # values of an image that a layer is given together
 PADDING_MODES = {"reflect": "reflect", "edge": "edge", "zero": "constant"}
 
 
@@ -129,12 +132,62 @@ class PatchCutter:
         index = torch.as_tensor(index, device=self.window.device)
         rows = self.rows[index, None] + self.window
         cols = self.cols[index, None] + self.window
-        source = self.source[rows[:, :, None], cols[:, None, :]]
+        return self._values(self.source[rows[:, :, None], cols[:, None, :]])
+
+    def _values(self, source: torch.Tensor) -> torch.Tensor:
+        """Values (n, bands, rows, cols) of the pixels that `source` (n, rows, cols) names."""
         patches = self.spectra.index_select(0, source.clamp(min=0).flatten())
         patches = patches.view(*source.shape, self.spectra.shape[1]).to(self.dtype)
         if self.has_zeros:
             patches.masked_fill_((source == OUTSIDE).unsqueeze(-1), 0)
         return patches.permute(0, 3, 1, 2)
+
+    @property
+    def size(self) -> int:
+        """Side of a patch in pixels."""
+        return len(self.window)
+
+    @property
+    def ground(self) -> tuple[slice, slice]:
+        """Rows and columns of the padded scene that hold all the patches."""
+        rows, cols = (
+            slice(int(where.min()), int(where.max()) + self.size)
+            for where in (self.rows, self.cols)
+        )
+        return rows, cols
+
+    def through(self, layer: Callable[[torch.Tensor], torch.Tensor], margin: int) -> PatchCutter:
+        """The cutter of what a layer makes of these patches, computed once for all of them.
+
+        Parameters
+        ----------
+        layer : callable
+            Turns images (1, bands, rows, cols) into images (1, filters, rows - 2 * margin,
+            cols - 2 * margin), each value from its surroundings alone, as a convolution
+            without padding does.
+        margin : int
+            How far these surroundings reach.
+
+        Returns
+        -------
+        cut : PatchCutter
+            Of tensors of shape (len(index), filters, size - 2 * margin, size - 2 * margin).
+        """
+        rows, cols = self.ground
+        source = self.source[rows, cols]
+        n_rows = max(AT_ONCE // (source.shape[1] * self.spectra.shape[1]), 1)
+        strips = [
+            layer(self._values(source[None, top : top + n_rows + 2 * margin]))[0]
+            for top in range(0, len(source) - 2 * margin, n_rows)
+        ]
+        image = torch.cat(strips, dim=1).permute(1, 2, 0)
+        cut = copy(self)
+        cut.spectra = image.reshape(-1, image.shape[2])
+        cut.dtype, cut.has_zeros = image.dtype, False
+        cut.source = torch.arange(len(cut.spectra), device=source.device).view(image.shape[:2])
+        cut.rows, cut.cols = self.rows - rows.start, self.cols - cols.start
+        cut.window = self.window[: len(self.window) - 2 * margin]
+        return cut
 
 
 class PatchExtractor(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]

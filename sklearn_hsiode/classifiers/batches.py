@@ -41,6 +41,8 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         The patches that belong to this dataset.
     augment : torch.Generator, default=None
         Draws one of the eight symmetries of the square for each patch.
+    holds : {"patches", "stems"}, default="patches"
+        What `cut` makes: patches, or what the network's stem has made of them.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         weights: Tensor,
         rows: np.ndarray,
         augment: torch.Generator | None = None,
+        holds: str = "patches",
     ) -> None:
         self.cut, self.codes, self.weights = cut, codes, weights
-        self.rows, self.augment = rows, augment
+        self.rows, self.augment, self.holds = rows, augment, holds
 
     @classmethod
     def of(
@@ -80,6 +83,15 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         """Some rows, sharing everything else."""
         return PatchDataset(self.cut, self.codes, self.weights, rows, augment)
 
+    def behind(self, stem: Callable[[Tensor], Tensor]) -> PatchDataset:
+        """The same of what a stem, a 3 x 3 convolution, makes of the image that patches come from.
+
+        The patches of neighbouring pixels share most of their values, and without padding a
+        convolution makes the same of these in each patch.
+        """
+        cut = self.cut.through(stem, margin=1)  # type: ignore[attr-defined]
+        return PatchDataset(cut, self.codes, self.weights, self.rows, holds="stems")
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -89,7 +101,7 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         if self.augment is not None:
             patches = random_symmetries(patches, self.augment)
         where = torch.from_numpy(rows).to(self.codes.device)
-        return {"patches": patches, "sample_weight": self.weights[where]}, self.codes[where]
+        return {self.holds: patches, "sample_weight": self.weights[where]}, self.codes[where]
 
 
 def random_symmetries(patches: Tensor, generator: torch.Generator) -> Tensor:

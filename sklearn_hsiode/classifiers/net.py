@@ -6,17 +6,21 @@ import warnings
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
+from sklearn_hsiode.nn.networks import SMALLEST_PATCH
 from sklearn_hsiode.nn.ode import explained_failures
-from sklearn_hsiode.patches import shared_tensor
+from sklearn_hsiode.patches import PatchCutter, shared_tensor
 
 # Without gradients a batch costs little memory; small ones would cost time.
 PREDICTION_BATCH = 512
+# Pixels of ground whose stem is kept at once: at 64 filters, 256 MiB.
+LARGEST_GROUND = 2**20
 
 
 class StandardizedNetwork(nn.Module):
@@ -43,7 +47,7 @@ class StandardizedNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_bands, 1, 1))
         self.register_buffer("scale", torch.ones(n_bands, 1, 1))
-        self.network = network(n_bands, n_classes, **options)
+        self.network: Any = network(n_bands, n_classes, **options)
         self.to(getattr(torch, dtype))
 
     def standardize(self, mean: Any, scale: Any) -> None:
@@ -52,7 +56,15 @@ class StandardizedNetwork(nn.Module):
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.network((x - self.mean) / self.scale)
+        return self.network(self.standardized(x))
+
+    def standardized(self, x: Tensor) -> Tensor:
+        """Bands with the mean and scale of the network's input."""
+        return (x - self.mean) / self.scale
+
+    def stem_of_image(self, x: Tensor) -> Tensor:
+        """What the stem makes of an image, for all the patches in it."""
+        return self.network.stem.of_image(self.standardized(x))
 
 
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
@@ -104,10 +116,23 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return super().torch_compile(module, name) if name == "module" else module
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.autocast):
-            logits: Tensor = self.module_(x["patches"])
+        with self._autocast():
+            if "stems" in x:
+                logits: Tensor = self.plain_module_.network.after_stem(x["stems"])
+            else:
+                logits = self.module_(x["patches"])
         return logits.to(x["sample_weight"].dtype)
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
+
+    def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
+        """Probabilities of the classes, through the stem once for all patches where it can be."""
+        if not self.compile and _is_dense(dataset.cut):
+            with torch.no_grad(), self._autocast():
+                dataset = dataset.behind(self.plain_module_.stem_of_image)
+        return super().predict_proba(dataset)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
@@ -213,3 +238,15 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             {name: shared_tensor(weight) for name, weight in weights.items()}
         )
         self.history = History(history)
+
+
+def _is_dense(cut: Any) -> bool:
+    """Tell whether a stem is less work for all the ground under some patches than for each patch.
+
+    Smaller patches than the stem is made for have zeros around them that their ground has not.
+    """
+    if not isinstance(cut, PatchCutter) or cut.size < SMALLEST_PATCH:
+        return False
+    rows, cols = cut.ground
+    n_pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
+    return n_pixels <= min(len(cut.rows) * cut.size**2, LARGEST_GROUND)

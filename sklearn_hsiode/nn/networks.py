@@ -23,6 +23,10 @@ class Stem(nn.Conv2d):
         missing = SMALLEST_PATCH - min(x.shape[-2:])
         if missing > 0:
             x = functional.pad(x, [(missing + 1) // 2] * 4)
+        return self.of_image(x)
+
+    def of_image(self, x: Tensor) -> Tensor:
+        """The convolution alone, of an image (1, bands, rows, cols) of any size."""
         return super().forward(x)
 
 
@@ -51,7 +55,11 @@ class PatchNetwork(nn.Module):
         self.head = Head(n_filters, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(self.downsampling(self.stem(x))))
+        return self.after_stem(self.stem(x))
+
+    def after_stem(self, x: Tensor) -> Tensor:
+        """Logits of the stem's output."""
+        return self.head(self.body(self.downsampling(x)))
 
 
 class ResNet(PatchNetwork):

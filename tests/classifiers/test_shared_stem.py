@@ -1,0 +1,90 @@
+"""Where patches overlap, the stem's convolution is computed once for the ground under them."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
+from sklearn_hsiode.classifiers import net as net_module
+from sklearn_hsiode.patches import PatchCutter
+
+RNG = np.random.default_rng(0)
+MASK = RNG.random((15, 13)) < 0.8
+# An array of patches is float32, so the cube is.
+CUBE = RNG.normal(5, 3, (15, 13, 4)).astype(np.float32)
+SCENE = Scene(CUBE, RNG.integers(1, 4, (15, 13)), mask=MASK)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A classifier of each patch size and padding."""
+    X, y = SCENE.labeled_pixels()
+    return {
+        (size, padding): ODENetClassifier(
+            n_filters=8, n_steps=1, max_epochs=1, precision="float64", random_state=0
+        ).fit(PatchExtractor(size, padding).fit_transform(X)[::8], y[::8])
+        for size in (5, 9, 11)
+        for padding in ("reflect", "edge", "zero")
+    }
+
+
+def spy(monkeypatch):
+    """Margins with which a cutter was asked for what a layer makes of its image."""
+    seen, through = [], PatchCutter.through
+
+    def counted(cut, layer, margin):
+        seen.append(margin)
+        return through(cut, layer, margin)
+
+    monkeypatch.setattr(PatchCutter, "through", counted)
+    return seen
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    size=st.sampled_from([5, 9, 11]),
+    padding=st.sampled_from(["reflect", "edge", "zero"]),
+    chosen=st.lists(st.integers(0, MASK.sum() - 1), min_size=1, max_size=30),
+    at_once=st.sampled_from([1, 300, 2**24]),
+)
+def test_probabilities_are_those_of_the_patches_themselves(fitted, size, padding, chosen, at_once):
+    model = fitted[size, padding]
+    patches = PatchExtractor(size, padding).fit_transform(SCENE.pixels()[chosen])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_hsiode.patches.AT_ONCE", at_once)
+        found = model.predict_proba(patches)
+    expected = model.predict_proba(np.asarray(patches))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [ODENetClassifier, ResNetClassifier])
+@pytest.mark.parametrize(("precision", "atol"), [("float32", 1e-5), ("bfloat16", 0.05)])
+def test_every_network_and_precision_shares_it(monkeypatch, pixels, model, precision, atol):
+    X, y = pixels
+    patches = PatchExtractor(9).fit_transform(X)
+    model = model(n_filters=8, max_epochs=2, precision=precision, random_state=0)
+    model.fit(patches[::20], y[::20])
+    seen = spy(monkeypatch)
+    found = model.predict_proba(patches)
+    assert seen == [1]
+    np.testing.assert_allclose(found, model.predict_proba(np.asarray(patches)), rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("size", "rows", "largest", "shared"),
+    [
+        (9, slice(None), 2**20, True),
+        (9, slice(None), 100, False),  # more ground than may be kept
+        (9, [0, -1], 2**20, False),  # two patches far apart
+        (5, slice(None), 2**20, False),  # padded in the stem
+    ],
+)
+def test_it_is_shared_where_that_is_less_work_and_exact(
+    monkeypatch, fitted, size, rows, largest, shared
+):
+    seen = spy(monkeypatch)
+    monkeypatch.setattr(net_module, "LARGEST_GROUND", largest)
+    patches = PatchExtractor(size).fit_transform(SCENE.pixels()[rows])
+    fitted[size, "reflect"].predict_proba(patches)
+    assert bool(seen) == shared
