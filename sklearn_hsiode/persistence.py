@@ -5,35 +5,19 @@ from __future__ import annotations
 import json
 import zipfile
 from hashlib import sha256
-from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.io.atomic import complete_file
 from sklearn_hsiode.scene import Scene
+from sklearn_hsiode.trusted_types import TRUSTED, untrusted
 
 FORMAT = 1
 MODEL, ABOUT = "model.skops", "about.json"
-# Beside skops' own list and scikit-learn's classes, what a model of this package is made of.
-TRUSTED = frozenset(
-    {
-        "sklearn_hsiode.baselines.CoordinateClassifier",
-        "sklearn_hsiode.classifiers.odenet.ODENetClassifier",
-        "sklearn_hsiode.classifiers.resnet.ResNetClassifier",
-        "sklearn_hsiode.model_selection.per_class.PerClassShuffleSplit",
-        "sklearn_hsiode.model_selection.spatial.SpatialBlockKFold",
-        "sklearn_hsiode.nn.networks.ODENet",
-        "sklearn_hsiode.nn.networks.ResNet",
-        "sklearn_hsiode.patches.PatchExtractor",
-        "sklearn_hsiode.spectral.SpectralTransformer",
-        "torch.optim.adam.Adam",
-        "torch.optim.adamw.AdamW",
-        "torch.optim.sgd.SGD",
-    }
-)
 
 
 def save_model(
@@ -88,7 +72,7 @@ def save_model(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
     model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
-    strange = _strange(model)
+    strange = untrusted(model, skops)
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load:"
@@ -103,7 +87,8 @@ def save_model(
         "sha256": sha256(model).hexdigest(),
         "classes": getattr(estimator, "classes_", None),
         "n_bands": getattr(estimator, "n_features_in_", None),
-        **_about_scene(scene),
+        "class_names": _class_names(estimator, scene),
+        "wavelengths": None if scene is None else scene.wavelengths,
     }
     with complete_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
         archive.writestr(ABOUT, json.dumps(about, indent=1, default=_plain))
@@ -134,18 +119,20 @@ def load_model(path: str | Path) -> Any:
 
     Notes
     -----
-    scikit-learn does not check the nodes of a decision tree that it is given: a forest made to
-    do harm can crash the process, though not run code of its author's by any known way.
+    A file made to do harm can still crash the process or fill its memory: scikit-learn does not
+    check the nodes of a decision tree that it is given, and an archive may be larger than it
+    looks. What it cannot do, by any known way, is to run code of its author's.
     """
+    skops = _skops()
     model, _ = _read(path)
-    strange = _strange(model)
+    strange = untrusted(model, skops)
     if strange:
         raise ValueError(
             f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
             " therefore refused."
         )
     try:
-        return _skops().loads(model, trusted=_skops().get_untrusted_types(data=model))
+        return skops.loads(model, trusted=sorted(TRUSTED))
     except Exception as error:  # whatever a tampered content leads skops to
         raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
 
@@ -198,35 +185,12 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     return model, about
 
 
-def _strange(model: bytes) -> list[str]:
-    """Types in a model that neither skops nor this package trusts."""
-    try:
-        names = _skops().get_untrusted_types(data=model)
-    except Exception as error:  # whatever a tampered content leads skops to
-        raise ValueError(f"The model cannot be read: {error}") from error
-    return sorted(name for name in names if name not in TRUSTED and not _is_of_sklearn(name))
-
-
-def _is_of_sklearn(name: str) -> bool:
-    """Tell whether this is the name of a class, not of a function, of scikit-learn."""
-    module, _, attribute = name.rpartition(".")
-    if module.split(".")[0] != "sklearn":
-        return False
-    try:
-        return isinstance(getattr(import_module(module), attribute), type)
-    except (ImportError, AttributeError):
-        return False
-
-
-def _about_scene(scene: Scene | None) -> dict[str, Any]:
-    if scene is None:
-        return {"class_names": None, "wavelengths": None}
-    return {
-        "class_names": [
-            str(scene.class_names.get(label, label)) for label in scene.classes.tolist()
-        ],
-        "wavelengths": scene.wavelengths,
-    }
+def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:
+    """Names of the estimator's classes, in their order."""
+    if scene is None or not hasattr(estimator, "classes_"):
+        return None
+    labels = np.asarray(estimator.classes_).tolist()
+    return [str(scene.class_names.get(label, label)) for label in labels]
 
 
 def _plain(value: Any) -> Any:

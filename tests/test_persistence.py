@@ -12,11 +12,18 @@ from hashlib import sha256
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import fetch_file
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.feature_selection import SelectKBest
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
@@ -32,7 +39,9 @@ from sklearn_hsiode import (
     save_model,
 )
 from sklearn_hsiode.baselines import CoordinateClassifier
+from sklearn_hsiode.metrics import SCORERS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.nn import ODENet
 from sklearn_hsiode.persistence import ABOUT, MODEL, describe_model
 
 skops = pytest.importorskip("skops.io")
@@ -70,6 +79,15 @@ def saved(pixels, tmp_path):
         ode(solver="dopri5", precision="float64", net_params={"iterator_train__drop_last": False}),
         make_pipeline(StandardScaler(), SVC()),
         RandomForestClassifier(n_estimators=5, random_state=0),
+        HistGradientBoostingClassifier(max_iter=3),
+        KNeighborsClassifier(algorithm="ball_tree"),
+        KNeighborsClassifier(algorithm="kd_tree", metric="manhattan"),
+        GaussianProcessClassifier(Matern() + WhiteKernel()),
+        CalibratedClassifierCV(SVC(), cv=2),
+        MLPClassifier(max_iter=300, random_state=0),
+        make_pipeline(SelectKBest(k=3), GaussianNB()),
+        GridSearchCV(SVC(), {"C": [1, 10]}, cv=StratifiedKFold(2), scoring="f1_macro"),
+        GridSearchCV(SVC(), {"C": [1, 10]}, cv=2, scoring=SCORERS["kappa"]),
         CoordinateClassifier(),
         GridSearchCV(SVC(), {"C": [1, 10]}, cv=PerClassShuffleSplit(0.5, 2, 0)),
         GridSearchCV(SVC(), {"C": [1, 10]}, cv=SpatialBlockKFold(2, 8, 2)),
@@ -77,7 +95,7 @@ def saved(pixels, tmp_path):
     ids=lambda model: type(model).__name__,
 )
 def test_a_loaded_model_predicts_the_same_bit_for_bit(pixels, tmp_path, model):
-    X, y = pixels
+    X, y = (part[::4] for part in pixels)
     fitted = model.fit(X, y)
     loaded = load_model(save_model(fitted, tmp_path / "my.model"))
     np.testing.assert_array_equal(loaded.predict(X), fitted.predict(X))
@@ -111,6 +129,10 @@ def test_the_file_tells_what_the_model_is_for(scene, pixels, tmp_path):
     about = describe_model(save_model(SVC().fit(X, y), tmp_path / "a.model", scene=named))
     assert about["classes"] == [1, 2, 3]
     assert about["class_names"] == ["oak", "2", "3"]
+    about = describe_model(
+        save_model(SVC().fit(X[y > 1], y[y > 1]), tmp_path / "b.model", scene=named)
+    )
+    assert (about["classes"], about["class_names"]) == ([2, 3], ["2", "3"])
     assert about["n_bands"] == 8
     np.testing.assert_allclose(about["wavelengths"], np.linspace(400, 900, 8))
     assert {"sklearn-hsiode", "scikit-learn", "torch"} <= set(about["versions"])
@@ -208,6 +230,99 @@ def test_a_function_hidden_in_a_known_type_is_refused_by_name(saved, function):
     tampered(saved, skops.dumps(FunctionTransformer(function).fit(np.zeros((2, 2)))))
     with pytest.raises(ValueError, match=rf"holds .*{function.__name__}.* therefore refused"):
         load_model(saved)
+
+
+def node(name, way, **content):
+    module, _, kind = name.rpartition(".")
+    return {"__class__": kind, "__module__": module, "__loader__": way, **content}
+
+
+def text(value):
+    return node("builtins.str", "JsonNode", content=json.dumps(value), is_json=True)
+
+
+def listed(*nodes):
+    return node("builtins.list", "ListNode", content=list(nodes))
+
+
+def called(name, *arguments):
+    return node(name, "ConstructorFromReduceNode", content=listed(*arguments))
+
+
+def schema_of(root):
+    """A model of skops that consists of this node alone."""
+    model = io.BytesIO()
+    inner = zipfile.ZipFile(io.BytesIO(skops.dumps(0))).read("schema.json")
+    root |= {key: value for key, value in json.loads(inner).items() if key not in root}
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr("schema.json", json.dumps(root))
+    return model.getvalue()
+
+
+def test_what_scikit_learn_imports_cannot_be_put_together_to_run_code(saved, tmp_path):
+    trace = tmp_path / "trace"
+
+    def first_of(function, value):
+        chained = called("sklearn.compose._column_transformer.chain", listed(value), function)
+        grouped = node(
+            "sklearn.utils._testing.groupby", "ConstructorFromReduceNode", content=chained
+        )
+        every = node(
+            "sklearn.compose._column_transformer.chain",
+            "ConstructorFromReduceNode",
+            content=grouped,
+        )
+        return called("sklearn.pipeline.islice", every, text(1))
+
+    def attribute(name):
+        return called("sklearn.feature_selection._base.attrgetter", text(name))
+
+    def item(name):
+        return called("sklearn.feature_extraction._dict_vectorizer.itemgetter", text(name))
+
+    pipeline = node("sklearn.pipeline.Pipeline", "TypeNode")
+    found = first_of(attribute("__init__.__globals__"), listed(pipeline))
+    for name in ("__builtins__", "eval"):
+        found = first_of(item(name), found)
+    code = listed(text(f"open({str(trace)!r}, 'w').write('run')"))
+    chained = called("sklearn.compose._column_transformer.chain", listed(code), found)
+    grouped = node("sklearn.utils._testing.groupby", "ConstructorFromReduceNode", content=chained)
+    root = called("sklearn.compose._column_transformer.Counter", grouped)
+    tampered(saved, schema_of(root))
+    with pytest.raises(ValueError, match=r"holds .*_column_transformer\.Counter.* refused"):
+        load_model(saved)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("collections.Counter", "ObjectNode"),
+        ("sklearn.utils._testing.groupby", "ObjectNode"),
+        ("sklearn.svm._classes.SVC", "ConstructorFromReduceNode"),
+        ("sklearn.svm._classes.SVC", "MethodNode"),
+        ("operator.attrgetter", "OperatorFuncNode"),
+        ("sklearn.metrics._dist_metrics.PyFuncDistance64", "ObjectNode"),
+        ("torch.nn.modules.linear.Linear", "TypeNode"),
+    ],
+)
+def test_other_types_and_other_ways_to_restore_them_are_refused(saved, name, way):
+    root = node(name, way, content=listed(), attrs=listed())
+    if way == "MethodNode":
+        root["content"] = {"func": "fit", "obj": node(name, "ObjectNode", content=None)}
+    tampered(saved, schema_of(root))
+    with pytest.raises(ValueError, match=rf"holds .*{name.rpartition('.')[2]}"):
+        load_model(saved)
+
+
+def test_a_file_does_not_choose_the_network_of_a_classifier(pixels, tmp_path):
+    fitted = ode().fit(*pixels)
+    state = fitted.__getstate__()
+    assert "network" not in state["net_"]["made_with"]["module"]
+    state["net_"]["made_with"]["module"]["network"] = SVC
+    restored = ODENetClassifier()
+    restored.__setstate__(state)
+    assert type(restored.net_.plain_module_.network) is ODENet
 
 
 def test_a_foreign_type_is_refused_by_name(saved, pixels):

@@ -336,7 +336,6 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
 
     def _module_arguments(self, X: Any, classes: np.ndarray) -> dict[str, Any]:
         return {
-            "network": self._network,
             "n_bands": X.shape[1],
             "n_classes": len(classes),
             "dtype": PRECISIONS[self.precision],
@@ -369,7 +368,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             "verbose": max(self.verbose - 1, 0),
             **(self.net_params or {}),
         }
-        return PatchNet.of(self._module_arguments(X, classes), device, **parameters)
+        return PatchNet.of(self._network, self._module_arguments(X, classes), device, **parameters)
 
     def _present_net(self, X: Any) -> PatchNet:
         """The net for a later call of partial_fit, with the present settings of training."""
@@ -445,7 +444,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         if "net_" in state:
             saved, device = state["net_"], device_or_cpu(self.device)
             with reproducible(0, device):  # a new network draws weights before it takes these
-                self.net_ = PatchNet.of(device=device, **saved["made_with"])
+                self.net_ = PatchNet.of(self._network, device=device, **saved["made_with"])
             self.net_.load_arrays(saved["weights"], saved["history"])
 
 

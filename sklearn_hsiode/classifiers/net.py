@@ -78,7 +78,13 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
 
     @classmethod
-    def of(cls, module: dict[str, Any], device: torch.device, **parameters: Any) -> PatchNet:
+    def of(
+        cls,
+        network: type[nn.Module],
+        module: dict[str, Any],
+        device: torch.device,
+        **parameters: Any,
+    ) -> PatchNet:
         """An initialised net of a :class:`StandardizedNetwork` with these arguments."""
         defaults: dict[str, Any] = {
             "device": str(device),
@@ -95,6 +101,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             "iterator_valid__batch_size": PREDICTION_BATCH,
         }
         arguments = {f"module__{name}": value for name, value in module.items()}
+        arguments["module__network"] = network
         net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
         net.initialize()
         net.made_with_ = {"module": module, **parameters}
