@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sklearn_hsiode.colors import class_colors, known_classes
+from sklearn_hsiode.colors import class_colors, known_classes, unlabeled_value
+from sklearn_hsiode.io.file_scene import WindowedScene
 from sklearn_hsiode.io.geotiff import MapWriter
 from sklearn_hsiode.metrics import named
 from sklearn_hsiode.patches import PatchExtractor
@@ -69,7 +71,8 @@ def predict_map(
     -------
     map : array or path
         Without `out` an array. Classes: of shape (rows, cols), in the labels that the
-        estimator was fitted with, 0 (or ``""``) where nothing is predicted. Probabilities:
+        estimator was fitted with, 0 (or ``""``) where nothing is predicted, so that these must
+        not be labels of classes. Probabilities:
         float32 of shape (rows, cols, n_classes), in the order of the estimator's `classes_`,
         NaN where nothing is predicted. Confidence: float32 of shape (rows, cols, 3), likewise.
         With `out` its path; in it, classes whose labels are no numbers from 1 to 65535 are
@@ -81,8 +84,11 @@ def predict_map(
         When the estimator is not fitted.
     ValueError
         For an unknown method, a window below one pixel, a scene of another number of bands
-        than the estimator was fitted with, or unlabelled pixels that are to be skipped in a
-        scene without labels.
+        than the estimator was fitted with, a scene of which no pixel is to be predicted, a map
+        without `out` in which 0 would be a class, an `out` that the scene itself is still read
+        from, or unlabelled pixels that are to be skipped in a scene without labels.
+    TypeError
+        When the estimator is no classifier.
     AttributeError
         When the estimator has no probabilities.
     FileExistsError
@@ -101,6 +107,7 @@ def predict_map(
     check_is_fitted(estimator)
     _check(estimator, scene, method, window, skip_unlabeled)
     classes = np.asarray(estimator.classes_)
+    _check_output(out, scene, classes, method)
     bar = tqdm(
         _windows(scene, window, _reach(estimator)),
         desc="map",
@@ -109,25 +116,36 @@ def predict_map(
         disable=not progress,
     )
     parts = (
-        (core, _predicted(estimator, part, inner, method, skip_unlabeled))
+        (core, *_predicted(estimator, part, inner, method, skip_unlabeled))
         for core, inner, part in bar
     )
+    n_predicted = 0
     if out is None:
         raster = _blank(scene.shape[:2], classes, method)
-        for core, values in parts:
+        for core, values, predicted in parts:
             raster[core] = values
+            n_predicted += predicted.sum()
+        _require_some(n_predicted)
         return raster
     codes = _codes(classes)
     names = named(classes, scene.class_names if class_names is None else class_names)
     with _writer(out, scene, classes, codes, names, method, overwrite) as writer:
-        for core, values in parts:
+        for core, values, predicted in parts:
             if method == "predict":
-                values = _encoded(values, classes, codes)
+                places = np.searchsorted(classes, values[predicted])
+                values = np.full(predicted.shape, UNLABELED)
+                values[predicted] = codes[places]
             writer.write(core, values)
+            n_predicted += predicted.sum()
+        _require_some(n_predicted)
     return Path(out)
 
 
 def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabeled: bool) -> None:
+    if not hasattr(estimator, "classes_"):
+        raise TypeError(
+            f"predict_map needs a classifier, but {type(estimator).__name__} has no classes_."
+        )
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
     if not isinstance(window, Integral) or window < 1:
@@ -148,16 +166,47 @@ def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabele
         )
 
 
+def _check_output(out: str | Path | None, scene: Scene, classes: np.ndarray, method: str) -> None:
+    if out is None:
+        nothing = unlabeled_value(classes)
+        if method == "predict" and nothing in classes.tolist():
+            raise ValueError(
+                f"{nothing!r} is one of the estimator's classes, but means no class in a map: fit"
+                " it with labels other than that, or write the map to a file, where classes are"
+                " numbered from 1 (out=...)."
+            )
+    elif isinstance(scene, WindowedScene) and scene.is_read_from(out):
+        raise ValueError(f"out={str(out)!r} is the image itself: name another file.")
+
+
+def _require_some(n_predicted: int) -> None:
+    if not n_predicted:
+        raise ValueError(
+            "There is no pixel to predict: every one lacks data in some band, or, with"
+            " skip_unlabeled=True, has no label."
+        )
+
+
+def _patch_sizes(part: Any) -> Iterator[int]:
+    """Sizes of the patches of every extractor in an estimator, however deep."""
+    if isinstance(part, PatchExtractor):
+        yield part.patch_size
+    elif isinstance(part, BaseEstimator):
+        yield from _patch_sizes(list(vars(part).values()))
+    elif isinstance(part, dict):
+        yield from _patch_sizes(list(part.values()))
+    elif isinstance(part, list | tuple) or (isinstance(part, np.ndarray) and part.dtype == object):
+        for item in np.ravel(part) if isinstance(part, np.ndarray) else part:
+            yield from _patch_sizes(item)
+
+
 def _reach(estimator: Any) -> int:
     """How far from a pixel the patch around it can take a value from.
 
     A masked neighbour, at most half a patch away in rows and columns, takes the spectrum of the
     valid pixel nearest to it, which is no further from it than the pixel itself.
     """
-    fitted = getattr(estimator, "best_estimator_", estimator)
-    parts = [fitted, *fitted.get_params().values()]
-    sizes = [part.patch_size for part in parts if isinstance(part, PatchExtractor)]
-    half = max(sizes, default=1) // 2
+    half = max(_patch_sizes(estimator), default=1) // 2
     return half + ceil(sqrt(2) * half)
 
 
@@ -188,8 +237,8 @@ def _windows(
 
 def _predicted(
     estimator: Any, part: Scene, inner: tuple[slice, slice], method: str, skip_unlabeled: bool
-) -> np.ndarray:
-    """The map of the inner part of a window's surroundings."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The map of the inner part of a window's surroundings, and where it was predicted."""
     wanted = np.zeros(part.mask.shape, dtype=bool)
     wanted[inner] = part.mask[inner]
     if skip_unlabeled:
@@ -202,7 +251,7 @@ def _predicted(
             if method == "predict"
             else _measured(estimator.predict_proba(pixels), method)
         )
-    return values[inner]
+    return values[inner], wanted[inner]
 
 
 def _measured(probabilities: np.ndarray, method: str) -> np.ndarray:
@@ -220,8 +269,7 @@ def _measured(probabilities: np.ndarray, method: str) -> np.ndarray:
 def _blank(grid: tuple[int, ...], classes: np.ndarray, method: str) -> np.ndarray:
     """A map in which nothing is predicted."""
     if method == "predict":
-        empty: Any = "" if classes.dtype.kind in "UO" else UNLABELED
-        return np.full(grid, empty, dtype=classes.dtype)
+        return np.full(grid, unlabeled_value(classes), dtype=classes.dtype)
     n_layers = len(classes) if method == "predict_proba" else len(CONFIDENCES)
     return np.full((*grid, n_layers), np.nan, dtype=np.float32)
 
@@ -230,11 +278,6 @@ def _codes(classes: np.ndarray) -> np.ndarray:
     """Number of each class in a file: its label, or its place from 1 where that will not do."""
     labels_fit = classes.dtype.kind in "iu" and classes.min() > 0 and classes.max() <= 65535
     return classes.astype(np.int64) if labels_fit else np.arange(1, len(classes) + 1)
-
-
-def _encoded(values: np.ndarray, classes: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    known = np.isin(values, classes)
-    return np.where(known, codes[np.searchsorted(classes, values) * known], UNLABELED)
 
 
 def _writer(

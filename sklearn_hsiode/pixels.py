@@ -137,9 +137,11 @@ def check_finite(pixels: PixelSamples, patch_size: int = 1) -> None:
     touched = maximum_filter(bad, patch_size, mode="constant")[pixels.rows, pixels.cols]
     if touched.any():
         first = np.flatnonzero(touched)[0]
+        top, left = pixels.scene.origin
         raise ValueError(
             f"X contains NaN or infinity at or around {touched.sum()} of {len(pixels)} pixels, the"
-            f" first at row {pixels.rows[first]}, column {pixels.cols[first]}: declare such pixels"
+            f" first at row {top + pixels.rows[first]}, column {left + pixels.cols[first]}: declare"
+            " such pixels"
             " invalid with Scene(cube, labels, mask=...), or fill them before the scene is made."
         )
 

@@ -71,6 +71,8 @@ class Scene:
     array([0, 1, 2, 3])
     """
 
+    _origin = (0, 0)  # where a window begins in the scene that it was cut from
+
     def __init__(
         self,
         cube: Any,
@@ -130,6 +132,11 @@ class Scene:
         return self._transform
 
     @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column at which a :meth:`window` begins in its scene, or (0, 0)."""
+        return self._origin
+
+    @property
     def name(self) -> str | None:
         """What the scene is called, or None."""
         return self._name
@@ -175,7 +182,7 @@ class Scene:
         """
         return self.spectra[positions]
 
-    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Spectra of many pixels, some at a time.
 
         Parameters
@@ -185,11 +192,11 @@ class Scene:
 
         Yields
         ------
-        where, spectra : slice, array of shape (n_part, bands)
-            The part of the positions, and their spectra.
+        part, spectra : array of shape (n_part,), array of shape (n_part, bands)
+            Some of the positions, and their spectra.
         """
-        for where in gen_batches(len(positions), SPECTRA_AT_ONCE):
-            yield where, self.spectra[positions[where]]
+        for batch in gen_batches(len(positions), SPECTRA_AT_ONCE):
+            yield positions[batch], self.spectra[positions[batch]]
 
     @property
     def classes(self) -> np.ndarray:
@@ -310,9 +317,8 @@ class Scene:
         part._mask = self._mask[rows, cols]
         part._wavelengths, part._class_names = self._wavelengths, self._class_names
         part._crs, part._name = self._crs, self._name
-        part._transform = self._shifted_transform(
-            rows.indices(self.shape[0])[0], cols.indices(self.shape[1])[0]
-        )
+        part._origin = rows.indices(self.shape[0])[0], cols.indices(self.shape[1])[0]
+        part._transform = self._shifted_transform(*part._origin)
         return part
 
     def _shifted_transform(self, row: int, col: int) -> Any:

@@ -122,11 +122,13 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def _transformed(self, scene: Scene) -> Scene:
         """The scene with every valid pixel transformed; one that holds NaN is all NaN."""
-        flat = np.flatnonzero(scene.mask & ~scene.non_finite)
-        values = [self._values(spectra) for _, spectra in scene.parts_of(flat)]
-        dtype = np.result_type(*values, *([np.float32] if scene.non_finite.any() else []))
-        cube = np.zeros((*scene.shape[:2], values[0].shape[1]), dtype)
-        cube.reshape(-1, cube.shape[2])[flat] = np.concatenate(values)
+        usable = np.flatnonzero(scene.mask & ~scene.non_finite)
+        parts = [(part, self._values(spectra)) for part, spectra in scene.parts_of(usable)]
+        dtypes = [values.dtype for _, values in parts]
+        dtype = np.result_type(*dtypes, *([np.float32] if scene.non_finite.any() else []))
+        cube = np.zeros((*scene.shape[:2], parts[0][1].shape[1]), dtype)
+        for part, values in parts:
+            cube.reshape(-1, cube.shape[2])[part] = values
         if scene.non_finite.any():
             cube[scene.non_finite] = np.nan
         return scene.with_cube(cube)

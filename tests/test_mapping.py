@@ -5,7 +5,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -13,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_hsiode import PatchExtractor, Scene, SpectralTransformer, predict_map
+from sklearn_hsiode import PatchExtractor, Scene, SpectralTransformer, predict_map, read_scene
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.mapping import METHODS
 
@@ -72,6 +74,30 @@ def test_a_search_is_mapped_with_the_patches_that_it_found_best(masked, ode):
     np.testing.assert_array_equal(parts, whole)
 
 
+def test_patches_of_a_search_within_an_ensemble_reach_as_far(masked, ode):
+    pipeline = make_pipeline(PatchExtractor(1), ode.set_params(max_epochs=1))
+    search = GridSearchCV(pipeline, {"patchextractor__patch_size": [11]}, cv=2)
+    vote = VotingClassifier([("search", search)], voting="soft")
+    vote.fit(*masked.labeled_pixels())
+    whole, parts = (
+        predict_map(vote, masked, window=window, method="predict_proba") for window in (64, 11)
+    )
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_a_value_that_is_not_finite_is_told_where_it_lies_in_the_scene(scene, ode):
+    cube = scene.cube.astype(np.float32)
+    cube[20, 21, 2] = np.nan
+    model = make_pipeline(PatchExtractor(3), ode).fit(*scene.labeled_pixels())
+    with pytest.raises(ValueError, match="first at row 19, column 20"):
+        predict_map(model, Scene(cube), window=10)
+
+
+def test_what_is_no_classifier_is_an_error(scene):
+    with pytest.raises(TypeError, match="needs a classifier, but KMeans"):
+        predict_map(KMeans(2, n_init=1).fit(np.asarray(scene.pixels())), scene)
+
+
 def test_probabilities_are_those_of_the_estimator_and_nan_where_nothing_is_valid(masked):
     model = LinearDiscriminantAnalysis().fit(*masked.labeled_pixels())
     probabilities = predict_map(model, masked, method="predict_proba", window=16)
@@ -118,6 +144,7 @@ def test_unlabelled_pixels_can_be_skipped(masked):
     np.testing.assert_array_equal(class_map > 0, (masked.labels > 0) & masked.mask)
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 class TestGeoTIFF:
     @pytest.fixture(autouse=True)
     def _rasterio(self):
@@ -250,6 +277,50 @@ class TestGeoTIFF:
                 assert process.stdout.readline().strip() == b"window"
             process.kill()
         assert not path.exists()
+
+    @pytest.mark.parametrize("shift", [lambda y: y - 1, lambda y: y > 1], ids=["0, 1", "bool"])
+    def test_a_class_of_label_0_is_no_nodata(self, masked, tmp_path, shift):
+        X, y = masked.labeled_pixels()
+        model = LinearDiscriminantAnalysis().fit(X, shift(y))
+        path = predict_map(model, masked, out=tmp_path / "map.tif", window=16)
+        with self.rasterio.open(path) as file:
+            codes = file.read(1)
+        np.testing.assert_array_equal(codes > 0, masked.mask)
+        expected = model.predict(masked.pixels()).astype(int) + 1
+        np.testing.assert_array_equal(codes[masked.mask], expected)
+        with pytest.raises(ValueError, match="means no class in a map"):
+            predict_map(model, masked)
+
+    def test_names_of_an_earlier_map_do_not_describe_its_successor(self, placed, model, tmp_path):
+        path = tmp_path / "map.tif"
+        predict_map(model, placed, out=path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["map.tif", "map.tif.aux.xml"]
+        predict_map(model, placed, method="confidence", out=path, overwrite=True)
+        assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
+
+    def test_an_image_is_not_replaced_by_its_map(self, placed, model, tmp_path, monkeypatch):
+        path = tmp_path / "image.tif"
+        profile = {"width": placed.shape[1], "height": placed.shape[0], "dtype": "int16"}
+        with self.rasterio.open(path, "w", count=6, crs=placed.crs, **profile) as file:
+            file.write(placed.cube.transpose(2, 0, 1).astype("int16"))
+        monkeypatch.setattr("sklearn_hsiode.io.opening.SMALL", 0)
+        before = path.read_bytes()
+        with pytest.raises(ValueError, match="is the image itself"):
+            predict_map(model, read_scene(path), out=path, overwrite=True)
+        assert path.read_bytes() == before
+
+    def test_a_map_without_a_pixel_is_an_error(self, tmp_path, model, monkeypatch):
+        path = tmp_path / "image.tif"
+        with self.rasterio.open(
+            path, "w", width=20, height=20, count=6, dtype="int16", nodata=0
+        ) as file:
+            file.write(np.zeros((6, 20, 20), dtype=np.int16))
+        monkeypatch.setattr("sklearn_hsiode.io.opening.SMALL", 0)
+        scene = read_scene(path)
+        for out in (None, tmp_path / "map.tif"):
+            with pytest.raises(ValueError, match="no pixel to predict"):
+                predict_map(model, scene, out=out)
+        assert [file.name for file in tmp_path.iterdir()] == ["image.tif"]
 
     def test_a_full_disk_is_an_error_and_leaves_nothing(self, tmp_path):
         pytest.importorskip("resource", reason="only POSIX can limit the size of files")

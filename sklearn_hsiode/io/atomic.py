@@ -21,8 +21,16 @@ def complete_file(path: str | Path) -> Iterator[Path]:
     ------
     unfinished : path
         Where to write.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no folder for the file.
     """
     path = Path(path)
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield unfinished

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,13 +132,13 @@ class WindowedScene(FileScene):
 
     @cached_property
     def _mask(self) -> np.ndarray:  # type: ignore[override]
-        rows, cols = (slice(0, size) for size in self.shape[:2])
         mask = np.ones(self.shape[:2], dtype=bool)
         if self._source.has_gaps:
-            for strip in self._source.strips(len(self._bands)):
-                values = self._source.values(strip, cols, self._bands)
-                mask[strip] = self._valid(values, strip, cols)
+            for rows, cols in self._source.blocks(len(self._bands)):
+                values = self._source.values(rows, cols, self._bands)
+                mask[rows, cols] = self._valid(values, rows, cols)
         else:
+            rows, cols = (slice(0, size) for size in self.shape[:2])
             unmasked = self._source.unmasked(rows, cols)
             mask = mask if unmasked is None else unmasked
         self._source.require_valid(mask)
@@ -149,8 +150,8 @@ class WindowedScene(FileScene):
         bad = np.zeros(self.shape[:2], dtype=bool)
         if np.isin(self._bands, self._unjudged).any():
             positions = np.flatnonzero(self.mask)
-            for where, spectra in self.parts_of(positions):
-                bad.reshape(-1)[positions[where]] = ~np.isfinite(spectra).all(axis=1)
+            for part, spectra in self.parts_of(positions):
+                bad.reshape(-1)[part] = ~np.isfinite(spectra).all(axis=1)
         return read_only(bad)
 
     def spectra_at(self, positions: np.ndarray) -> np.ndarray:
@@ -158,34 +159,53 @@ class WindowedScene(FileScene):
             return super().spectra_at(positions)
         ordered, places = np.unique(positions, return_inverse=True)
         spectra = np.empty((len(ordered), self.n_bands), dtype=self.dtype)
-        for where, part in self.parts_of(ordered):
-            spectra[where] = part
+        for part, values in self.parts_of(ordered):
+            spectra[np.searchsorted(ordered, part)] = values
         return spectra[places]
 
-    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def parts_of(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self.is_read:
             yield from super().parts_of(positions)
             return
         n_cols = self.shape[1]
-        for strip in self._source.strips(self.n_bands):
-            where = slice(*np.searchsorted(positions, [strip.start * n_cols, strip.stop * n_cols]))
-            rows, cols = np.divmod(positions[where], n_cols)
-            if not rows.size:
+        for strip, across in self._source.blocks(self.n_bands):
+            some = slice(*np.searchsorted(positions, [strip.start * n_cols, strip.stop * n_cols]))
+            part = positions[some]
+            part = part[(part % n_cols >= across.start) & (part % n_cols < across.stop)]
+            if not part.size:
                 continue
+            rows, cols = np.divmod(part, n_cols)
             top, left = rows.min(), cols.min()
             values = self._source.values(
                 slice(top, rows.max() + 1), slice(left, cols.max() + 1), self._bands
             )
             spectra = values[rows - top, cols - left].astype(self._source.dtype.newbyteorder("="))
-            yield where, self._source.scaled(spectra[np.newaxis], self._bands)[0]
+            yield part, self._source.scaled(spectra[np.newaxis], self._bands)[0]
 
     def select_bands(self, bands: Any) -> Scene:
         if self.is_read:
             return super().select_bands(bands)
-        wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
-        chosen, places = np.unique(self._bands[bands], return_inverse=True)
-        cube = self._source.whole(chosen)
-        return self.with_cube(cube[:, :, places], wavelengths=wavelengths)
+        chosen = self._bands[bands]
+        if len(chosen) > 1 and (np.diff(chosen) <= 0).any():
+            in_file, places = np.unique(chosen, return_inverse=True)
+            wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
+            cube = self._source.whole(in_file)[:, :, places]
+            return self.with_cube(cube, wavelengths=wavelengths)
+        return WindowedScene(
+            self._source,
+            chosen,
+            self.labels,
+            class_names=self._class_names,
+            name=self._name,
+            left_out=self._left_out,
+            unjudged=self._unjudged,
+            mask=self.mask,  # which bands that are not chosen have their part in
+        )
+
+    def is_read_from(self, path: str | Path) -> bool:
+        """True where the scene still reads from this file."""
+        file = Path(path)
+        return not self.is_read and file.exists() and file.samefile(self._source.path)
 
     def _valid(self, values: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
         bands, unjudged = self._bands, self._unjudged
@@ -222,6 +242,7 @@ class WindowedScene(FileScene):
         )
         # Scene itself refuses a mask that leaves no pixel.
         part._mask = read_only(self._valid(values, rows, cols))
+        part._origin = rows.start, cols.start
         if not part.mask.any():
             self._warn_of_empty_bands(values, rows, cols)
         return part

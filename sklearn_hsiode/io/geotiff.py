@@ -87,11 +87,13 @@ class MapWriter:
     def __enter__(self) -> MapWriter:
         with ExitStack() as stack:
             unfinished = stack.enter_context(complete_file(self.path))
+            # Beside it lies what GDAL and QGIS read the names of values from.
+            sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
             if self.categories:
-                # Beside it lies what GDAL and QGIS read the names of values from.
-                sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
                 names = stack.enter_context(complete_file(sidecar))
                 self._category_names().write(names, encoding="utf-8")
+            else:
+                stack.push(partial(_remove_stale, sidecar))
             stack.push(partial(self._check_file, unfinished))  # once it is closed
             self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
             self._describe()
@@ -170,6 +172,12 @@ def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         return rasterio.open(path, mode, **profile)
+
+
+def _remove_stale(path: Path, kind: type[BaseException] | None, *_: Any) -> None:
+    """Remove what described an earlier map of the same name, once the new one is complete."""
+    if kind is None:
+        path.unlink(missing_ok=True)
 
 
 def _checksum(layers: np.ndarray) -> int:

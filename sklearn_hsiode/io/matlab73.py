@@ -36,6 +36,7 @@ def matlab73_source(path: Path, name: str) -> CubeSource:
             shape=array.shape[::-1],
             dtype=array.dtype,
             block_rows=array.chunks[-1] if array.chunks else 1,
+            block_cols=array.chunks[-2] if array.chunks else 1,
             variable=name,
         )
 

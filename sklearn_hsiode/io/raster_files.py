@@ -122,6 +122,7 @@ def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
         crs=file.crs,
         transform=None if file.transform.is_identity else file.transform,
         block_rows=max(height for height, _ in file.block_shapes),
+        block_cols=max(width for _, width in file.block_shapes),
         driver=file.driver,
         indexes=indexes,
         has_mask=MaskFlags.per_dataset in file.mask_flag_enums[0],

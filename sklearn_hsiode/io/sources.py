@@ -43,8 +43,8 @@ class CubeSource(ABC):
         Georeference of the grid.
     class_names : dict, default=None
         Names of values, in a raster of labels.
-    block_rows : int, default=1
-        Rows that are stored together.
+    block_rows, block_cols : int, default=1
+        Rows and columns that are stored together.
     """
 
     path: Path
@@ -60,6 +60,7 @@ class CubeSource(ABC):
     transform: Any = None
     class_names: dict[Any, str] | None = None
     block_rows: int = 1
+    block_cols: int = 1
 
     @abstractmethod
     def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
@@ -102,17 +103,29 @@ class CubeSource(ABC):
     def whole(self, bands: np.ndarray) -> np.ndarray:
         """All values of some bands, scaled."""
         cube = np.empty((*self.shape[:2], len(bands)), dtype=self.scaled_dtype)
-        cols = slice(0, self.shape[1])
-        for rows in self.strips(len(bands)):
-            cube[rows] = self.scaled(self.values(rows, cols, bands), bands)
+        for rows, cols in self.blocks(len(bands)):
+            cube[rows, cols] = self.scaled(self.values(rows, cols, bands), bands)
         return cube
 
-    def strips(self, n_bands: int) -> Iterator[slice]:
-        """Rows of the image that are to be read together, from top to bottom."""
-        row_bytes = max(self.shape[1] * n_bands * self.dtype.itemsize, 1)
-        n_rows = max(AT_ONCE // row_bytes // self.block_rows, 1) * self.block_rows
-        for top in range(0, self.shape[0], n_rows):
-            yield slice(top, min(top + n_rows, self.shape[0]))
+    def blocks(self, n_bands: int) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of the image that are to be read together, from top to bottom.
+
+        Whole rows where these are small, else whole blocks of the file where these are small.
+        """
+        n_pixels = max(AT_ONCE // max(n_bands * self.dtype.itemsize, 1), 1)
+        height, width = self.shape[:2]
+        n_rows = max(n_pixels // width // self.block_rows, 1) * self.block_rows
+        n_cols = width
+        if n_rows * width > n_pixels:
+            n_cols = max(n_pixels // n_rows // self.block_cols, 1) * self.block_cols
+        if n_rows * n_cols > 4 * n_pixels:
+            n_rows = max(4 * n_pixels // n_cols, 1)
+        for top in range(0, height, n_rows):
+            for left in range(0, width, n_cols):
+                yield (
+                    slice(top, min(top + n_rows, height)),
+                    slice(left, min(left + n_cols, width)),
+                )
 
     def scaled(self, values: np.ndarray, bands: np.ndarray) -> np.ndarray:
         """Stored values as reflectance, say, where the file tells how."""

@@ -1,8 +1,11 @@
 import pickle
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
@@ -16,6 +19,7 @@ from sklearn_hsiode import (
 )
 from sklearn_hsiode.io import FileScene, read_scene
 from sklearn_hsiode.io.file_scene import WindowedScene
+from sklearn_hsiode.io.sources import ArraySource
 
 LABELS = np.arange(63, dtype=np.uint8).reshape(7, 9, 1) % 4
 WINDOWS = [
@@ -162,9 +166,13 @@ def test_patches_of_a_scene_in_a_file_read_no_other_pixels(in_file, monkeypatch)
 
     monkeypatch.setattr(type(in_file._source), "values", counted)
     assert np.asarray(PatchExtractor(3).fit_transform(pixels)).shape == (1, 6, 3, 3)
-    assert {col for _, cols in asked for col in (cols.start, cols.stop)} == {3, 6}
-    rows = [row for rows, _ in asked for row in range(rows.start, rows.stop)]
-    assert rows == [2, 3, 4]
+    read = [
+        (row, col)
+        for rows, cols in asked
+        for row in range(rows.start, rows.stop)
+        for col in range(cols.start, cols.stop)
+    ]
+    assert sorted(read) == [(row, col) for row in (2, 3, 4) for col in (3, 4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,42 @@ def test_bad_bands_that_stay_mark_patches_with_gaps(tmp_path, write, by_window):
     with pytest.raises(ValueError, match="NaN or infinity at or around 1 of 2 pixels"):
         model.fit(patches, [1, 2])
     assert not scene.is_read
+
+
+@settings(deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 50), st.integers(1, 50)),
+    block=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    n_bands=st.integers(1, 4),
+    at_once=st.integers(1, 5000),
+)
+def test_blocks_cover_an_image_once_and_hold_no_more_than_they_may(shape, block, n_bands, at_once):
+    source = ArraySource(
+        path=Path("array"),
+        shape=(*shape, n_bands),
+        dtype=np.dtype(np.int16),
+        array=np.zeros((*shape, n_bands), dtype=np.int16),
+        block_rows=block[0],
+        block_cols=block[1],
+    )
+    seen = np.zeros(shape, dtype=int)
+    pixel = 2 * n_bands
+    largest = max(4 * max(at_once, pixel), pixel * block[1])  # the row of a block stays whole
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_hsiode.io.sources.AT_ONCE", at_once)
+        for rows, cols in source.blocks(n_bands):
+            seen[rows, cols] += 1
+            assert seen[rows, cols].size * pixel <= largest
+    assert (seen == 1).all()
+
+
+def test_bands_in_order_stay_in_the_file(in_file, in_memory):
+    some = in_file.select_bands([1, 4])
+    assert not some.is_read
+    X, _ = some.labeled_pixels()
+    expected, _ = in_memory.labeled_pixels()
+    np.testing.assert_array_equal(np.asarray(X), np.asarray(expected)[:, [1, 4]])
+    assert not some.is_read
 
 
 def test_a_scene_in_a_file_is_pickled_without_its_cube(in_file, in_memory):
