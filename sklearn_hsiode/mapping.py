@@ -119,25 +119,17 @@ def predict_map(
         (core, *_predicted(estimator, part, inner, method, skip_unlabeled))
         for core, inner, part in bar
     )
-    n_predicted = 0
-    if out is None:
-        raster = _blank(scene.shape[:2], classes, method)
-        for core, values, predicted in parts:
-            raster[core] = values
-            n_predicted += predicted.sum()
-        _require_some(n_predicted)
-        return raster
-    codes = _codes(classes)
-    names = named(classes, scene.class_names if class_names is None else class_names)
-    with _writer(out, scene, classes, codes, names, method, overwrite) as writer:
-        for core, values, predicted in parts:
-            if method == "predict":
-                places = np.searchsorted(classes, values[predicted])
-                values = np.full(predicted.shape, UNLABELED)
-                values[predicted] = codes[places]
-            writer.write(core, values)
-            n_predicted += predicted.sum()
-        _require_some(n_predicted)
+    with bar:
+        if out is None:
+            raster = _blank(scene.shape[:2], classes, method)
+            n_predicted = 0
+            for core, values, predicted in parts:
+                raster[core] = values
+                n_predicted += predicted.sum()
+            _require_some(n_predicted)
+            return raster
+        names = named(classes, scene.class_names if class_names is None else class_names)
+        _write(out, parts, scene, classes, names, method, overwrite)
     return Path(out)
 
 
@@ -278,6 +270,29 @@ def _codes(classes: np.ndarray) -> np.ndarray:
     """Number of each class in a file: its label, or its place from 1 where that will not do."""
     labels_fit = classes.dtype.kind in "iu" and classes.min() > 0 and classes.max() <= 65535
     return classes.astype(np.int64) if labels_fit else np.arange(1, len(classes) + 1)
+
+
+def _write(
+    out: str | Path,
+    parts: Iterator[tuple[Any, np.ndarray, np.ndarray]],
+    scene: Scene,
+    classes: np.ndarray,
+    names: list[str],
+    method: str,
+    overwrite: bool,
+) -> None:
+    """Write the parts of a map into a file, classes as their numbers there."""
+    codes = _codes(classes)
+    n_predicted = 0
+    with _writer(out, scene, classes, codes, names, method, overwrite) as writer:
+        for core, values, predicted in parts:
+            if method == "predict":
+                places = np.searchsorted(classes, values[predicted])
+                values = np.full(predicted.shape, UNLABELED)
+                values[predicted] = codes[places]
+            writer.write(core, values)
+            n_predicted += predicted.sum()
+        _require_some(n_predicted)
 
 
 def _writer(

@@ -118,6 +118,15 @@ def test_demo_prints_a_table_and_says_where_the_maps_are(out, capsys):
     assert (out / "maps.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("quick_models")
+def test_demo_compares_on_a_scene_of_the_users_as_well(files, out, capsys):
+    assert run("demo", *files, out=out) == 0
+    assert "Scene('scene': " in capsys.readouterr().out
+    assert (out / "maps.png").exists()
+    assert run("demo", *files[:2], out=out) == 1
+    assert "--scene and --labels go together" in capsys.readouterr().err
+
+
 def test_demo_compares_networks_classical_models_and_the_coordinates(quick_models, out):
     run("demo", out=out)
     (names,), _ = quick_models.call_args

@@ -191,6 +191,55 @@ def test_a_users_mistake_is_one_line_and_nothing_is_written(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "FILES", "--out", "field.npy"],
+        ["train", "FILES", "--out", "field_gt.npy"],
+        ["map", "--model", "svm.model", "--scene", "field.npy", "--out", "field.npy"],
+        ["map", "--model", "svm.model", "--scene", "field.npy", "--out", "./svm.model"],
+        ["map", "--model", "svm.model", "--scene", "field.npy", "--out", "m.png", "--png"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.usefixtures("model")
+def test_what_is_read_or_written_is_not_written_over(files, command, tmp_path, capsys):
+    before = contents(tmp_path)
+    command = [part for word in command for part in (files if word == "FILES" else [word])]
+    assert run(*command, "--overwrite") == 1
+    assert "is read, or written, already" in capsys.readouterr().err
+    assert contents(tmp_path) == before
+
+
+def test_the_picture_of_a_large_map_is_a_small_one(scene, files, model, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_hsiode.cli.models.LARGEST_PICTURE", 10)
+    drawn = []
+    monkeypatch.setattr(
+        "sklearn_hsiode.cli.models.ClassificationMapDisplay.from_predictions",
+        lambda scene, codes: drawn.append(codes) or pytest.fail("drawn"),
+    )
+    with pytest.raises(pytest.fail.Exception):
+        run("map", "--model", model, *files[:2], "--out", "map.tif", "--png")
+    (codes,) = drawn
+    assert max(codes.shape) <= 10
+    assert set(np.unique(codes)) <= set(scene.classes)
+
+
+def test_arrays_in_one_file_are_told_apart_by_name(scene, tmp_path):
+    np.savez("all.npz", raw=scene.cube, flat=scene.cube * 0, gt=scene.labels, other=scene.labels)
+    files = ["--scene", "all.npz", "--labels", "all.npz", "--variable", "raw"]
+    named = [*files, "--labels-variable", "gt", "--model", "svm", "--out", "a.model"]
+    assert run("train", *named) == 0
+    assert run("map", "--model", "a.model", *files[:2], *files[4:], "--out", "map.tif") == 0
+    assert (tmp_path / "map.tif").exists()
+
+
+def test_a_failure_that_nobody_thought_of_is_one_line(files, model, monkeypatch, capsys):
+    monkeypatch.setattr(SVC, "predict", lambda *_: {}["lost"])
+    assert run("map", "--model", model, *files[:2], "--out", "map.tif") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "hsiode map: KeyError: 'lost'"
+
+
 def test_probabilities_that_a_model_has_not_are_refused(files, model, tmp_path, capsys):
     for option in ("--proba", "--confidence"):
         assert run("map", "--model", model, *files[:2], "--out", "map.tif", option) == 1

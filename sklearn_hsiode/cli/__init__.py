@@ -10,6 +10,8 @@ from sklearn_hsiode import __version__
 from sklearn_hsiode.cli.experiments import add_experiments
 from sklearn_hsiode.cli.models import add_models
 
+EXPECTED = (ValueError, TypeError, OSError, ImportError, RuntimeError)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a user's mistake ends in one line on stderr and exit status 1.
@@ -30,10 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"hsiode {options.command}: interrupted; what is finished is kept", file=sys.stderr)
         return 130
-    except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+    except Exception as error:
         if options.debug:
             raise
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()) or "it has failed, see --debug"
+        if not isinstance(error, EXPECTED):
+            reason = f"{type(error).__name__}: {reason}"
         print(f"hsiode {options.command}: {reason}", file=sys.stderr)
         return 1
     return 0

@@ -26,10 +26,10 @@ from sklearn_hsiode.cli.options import (
     add_seed,
     add_solver,
     chosen_recipe,
+    opened,
     share_or_number,
 )
 from sklearn_hsiode.datasets import make_scene
-from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.atomic import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.scene import Scene
@@ -51,9 +51,11 @@ def add_experiments(subparsers: Any) -> None:
         subparsers,
         demo,
         "demo",
-        "compare networks, classical estimators and bare coordinates on a synthetic scene",
+        "compare networks, classical estimators and bare coordinates on a synthetic scene, or on"
+        " yours",
         "hsiode demo --out maps",
     )
+    add_scene(demo_parser, required=False)
     benchmark_parser = add_command(
         subparsers,
         benchmark,
@@ -114,9 +116,11 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
 
 
 def demo(options: argparse.Namespace) -> None:
-    """Compare the models on a synthetic scene."""
+    """Compare the models on a synthetic scene, or on the user's."""
     _check_folder(options.out)
-    scene = make_scene(random_state=options.random_state)
+    if (options.scene is None) != (options.labels is None):
+        raise ValueError("--scene and --labels go together.")
+    scene = opened(options) if options.scene else make_scene(random_state=options.random_state)
     print(scene)
     models = benchmark_models(("ode-net", "resnet", "svm", "random-forest", "coordinates"))
     cv = PerClassShuffleSplit(0.05, n_splits=1, random_state=options.random_state)
@@ -131,7 +135,7 @@ def demo(options: argparse.Namespace) -> None:
 def benchmark(options: argparse.Namespace) -> None:
     """Compare models on the user's scene, in the chosen protocol."""
     _check_folder(options.out)
-    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
+    scene = opened(options)
     print(scene)
     recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
     at_random = options.protocol == "paper"
@@ -154,7 +158,7 @@ def benchmark(options: argparse.Namespace) -> None:
 def solvers(options: argparse.Namespace) -> None:
     """Compare the ODE's solvers on the user's scene."""
     _check_folder(options.out)
-    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
+    scene = opened(options)
     print(scene)
     runs = run_benchmark(
         scene,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Iterable
+from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from sklearn_hsiode.cli.options import (
     add_seed,
     add_solver,
     chosen_recipe,
+    opened,
 )
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.atomic import complete_file
@@ -31,6 +35,7 @@ from sklearn_hsiode.scene import Scene
 
 # By how many nanometres a band may differ from the one that a model was trained with.
 SAME_BAND = 1.0
+LARGEST_PICTURE = 2000  # pixels of a map along the longer side of its picture
 TRAINABLE = [name for name in MODELS if name != "coordinates"]
 
 
@@ -72,6 +77,9 @@ def add_models(subparsers: Any) -> None:
     )
     parser.add_argument("--model", type=Path, required=True, help="file that train has written")
     parser.add_argument("--scene", type=Path, required=True, help="file with the image")
+    parser.add_argument(
+        "--variable", help="name of the image in a .mat or .npz file (default: the only cube)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="GeoTIFF of the classes")
     parser.add_argument(
         "--proba", action="store_true", help="also OUT_proba.tif: probability of each class"
@@ -90,7 +98,7 @@ def add_models(subparsers: Any) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Tell what is in a file."""
-    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
+    scene = opened(options)
     rows, cols, bands = scene.shape
     size = rows * cols * bands * scene.dtype.itemsize
     print(f"{scene.name}: {rows} x {cols} pixels, {bands} bands of {scene.dtype}")
@@ -111,8 +119,10 @@ def info(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Train a model on all labelled pixels of a scene, and save it."""
-    _refuse_existing(options, [options.out])
-    scene = read_scene(options.scene, options.labels, class_column=options.class_column)
+    _check_outputs(options, [options.out], [options.scene, options.labels])
+    if find_spec("skops") is None:
+        raise ImportError("models are saved with skops: pip install 'sklearn-hsiode[models]'.")
+    scene = opened(options)
     print(scene)
     model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
     model = seeded(model[options.model], options.random_state)
@@ -126,9 +136,9 @@ def train(options: argparse.Namespace) -> None:
 def classify(options: argparse.Namespace) -> None:
     """Classify every pixel of a scene with a saved model."""
     outputs = _outputs(options)
-    _refuse_existing(options, outputs.values())
+    _check_outputs(options, outputs.values(), [options.scene, options.model])
     about, model = describe_model(options.model), load_model(options.model)
-    scene = read_scene(options.scene)
+    scene = read_scene(options.scene, variable=options.variable)
     _check_wavelengths(about["wavelengths"], scene)
     if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
         raise ValueError(
@@ -167,13 +177,25 @@ def _outputs(options: argparse.Namespace) -> dict[str, Path]:
     return outputs
 
 
-def _refuse_existing(options: argparse.Namespace, paths: Iterable[Path]) -> None:
-    """Refuse before the work what would fail after it."""
-    for path in paths:
+def _check_outputs(
+    options: argparse.Namespace, outputs: Iterable[Path], inputs: Iterable[Path]
+) -> None:
+    """Refuse before the work what would fail after it, or would destroy what it works on."""
+    seen = {path.resolve() for path in inputs}
+    for path in outputs:
+        if path.resolve() in seen:
+            raise ValueError(f"{path} is read, or written, already: name another file.")
+        seen.add(path.resolve())
         if path.exists() and not options.overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
-        if not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"There is no folder {path.absolute().parent} for {path.name}.")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
+        try:
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OSError(f"{folder} cannot be written to: {error}") from error
 
 
 def _check_wavelengths(wanted: list[float] | None, scene: Scene) -> None:
@@ -196,7 +218,9 @@ def _draw(class_map: Path, path: Path) -> None:
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         file = rasterio.open(class_map)
     with file:
-        codes, tags = file.read(1), file.tags(1)
+        step = ceil(max(file.shape) / LARGEST_PICTURE)
+        size = ceil(file.height / step), ceil(file.width / step)
+        codes, tags = file.read(1, out_shape=size), file.tags(1)  # the nearest pixels
     names = {int(tag.removeprefix("class_")): name for tag, name in tags.items()}
     scene = Scene(np.zeros((*codes.shape, 1), dtype=np.uint8), class_names=names)
     figure: Any = ClassificationMapDisplay.from_predictions(scene, codes).figure_

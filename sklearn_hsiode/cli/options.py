@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn_hsiode.benchmark.models import RECIPES, Recipe
+from sklearn_hsiode.io import FileScene, read_scene
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
 from sklearn_hsiode.scene import Scene
 
@@ -36,19 +37,19 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--random-state", type=int, default=0, help="seed (default %(default)s)")
 
 
-def add_scene(parser: argparse.ArgumentParser) -> None:
-    """--scene, --labels and --class-column."""
+def add_scene(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--scene, and what :func:`add_labels` adds."""
     parser.add_argument(
         "--scene",
         type=Path,
-        required=True,
+        required=required,
         help="file with the image: MATLAB, ENVI, GeoTIFF, NumPy or what else rasterio opens",
     )
-    add_labels(parser, required=True)
+    add_labels(parser, required)
 
 
 def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
-    """--labels and --class-column."""
+    """--labels and how it, and the scene, are to be read."""
     parser.add_argument(
         "--labels",
         type=Path,
@@ -57,6 +58,24 @@ def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
         " (GeoPackage, GeoJSON, shapefile)",
     )
     parser.add_argument("--class-column", help="column of the polygons that holds the classes")
+    parser.add_argument(
+        "--variable", help="name of the image in a .mat or .npz file (default: the only cube)"
+    )
+    parser.add_argument(
+        "--labels-variable",
+        help="name of the labels in a .mat or .npz file (default: the only raster of that size)",
+    )
+
+
+def opened(options: argparse.Namespace) -> FileScene:
+    """The scene that is asked for, with its labels."""
+    return read_scene(
+        options.scene,
+        options.labels,
+        class_column=options.class_column,
+        variable=options.variable,
+        labels_variable=options.labels_variable,
+    )
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -94,7 +94,7 @@ def download(
                     path = _sent_by(url, file, temporary)
                     if check is not None:
                         check(path)
-                except (OSError, HTTPException, ValueError) as error:
+                except (OSError, HTTPException, ValueError, TypeError) as error:
                     failures[url] = str(error) or type(error).__name__
                     logger.warning("%s: %s", url, failures[url])
                     if isinstance(error, HTTPError):

@@ -286,7 +286,7 @@ def _fetch(
         labels = bring(remote.labels, check=partial(_read, remote, cube))
     try:
         scene = _read(remote, cube, labels)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise refusal(labels, remote.labels, str(error)) from error
 
     X, y = scene.labeled_pixels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,8 +125,19 @@ def _found(path: Path) -> Found:
         mapped = _mapped(path)
         return {ONLY: (mapped.shape, mapped.dtype.name)}
     with _archive(path) as archive:
-        arrays = ((name, archive[name]) for name in archive.files)  # one at a time
-        return {name: (array.shape, array.dtype.name) for name, array in arrays}
+        members = {name: f"{name}.npy" for name in archive.files}
+        return {name: _described(archive.zip, member) for name, member in members.items()}
+
+
+def _described(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], str]:
+    """Shape and type of an array in an archive, of which only the header is read."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    return shape, dtype.name
 
 
 def _loaded(path: Path, name: str) -> np.ndarray:

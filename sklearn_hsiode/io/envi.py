@@ -35,7 +35,9 @@ def envi_files(path: Path) -> tuple[Path, Path] | None:
         # In the order in which GDAL looks for them.
         headers = [*(path.with_suffix(end) for end in (".hdr", ".HDR")), *headers]
     header = next((header for header in headers if _is_envi(header)), None)
-    if header is None and path.suffix.lower() in OF_ENVI_ALONE:
+    # A header of another kind is for rasterio to understand: ESRI has .bil files as well.
+    is_bare = not any(header.exists() for header in headers)
+    if header is None and is_bare and path.suffix.lower() in OF_ENVI_ALONE:
         raise FileNotFoundError(
             f"{path} has no ENVI header beside it: it would be {headers[0].name} or"
             f" {headers[2].name}."

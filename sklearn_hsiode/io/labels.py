@@ -72,6 +72,11 @@ def whole(path: Path, raster: np.ndarray) -> np.ndarray:
         return raster.astype(np.uint8)
     if raster.dtype.kind != "f":
         return raster
+    if not np.isfinite(raster).all():
+        raise TypeError(
+            f"{path}: labels must be integers, but some are NaN or infinite: write 0 where a pixel"
+            " is unlabelled."
+        )
     if not (raster == np.trunc(raster)).all():
         raise TypeError(f"{path}: labels must be integers, 0 = unlabelled, but some are fractions.")
     return raster.astype(np.int64)  # MATLAB's numbers are doubles unless told otherwise

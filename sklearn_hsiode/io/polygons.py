@@ -56,10 +56,13 @@ def rasterized(
         )
     geometries, values = _read(path, grid, class_column)
     codes, names = _coded(path, class_column, values)
-    labels = np.zeros(grid.shape[:2], dtype=np.int32)
-    pairs = [(geometry, code) for geometry, code in zip(geometries, codes, strict=True) if code]
+    # Places in a list of the codes are rasterised, since a code may be beyond what GDAL burns.
+    known, places = np.unique(np.array([0, *codes], dtype=np.int64), return_inverse=True)
+    raster = np.full(grid.shape[:2], places[0], dtype=np.int32)
+    pairs = [pair for pair in zip(geometries, places[1:].tolist(), strict=True) if known[pair[1]]]
     if pairs:
-        rasterize(pairs, out=labels, transform=grid.transform)
+        rasterize(pairs, out=raster, transform=grid.transform)
+    labels = known[raster]
     if not labels.any():
         raise ValueError(
             f"None of the {len(geometries)} geometries in {path} covers the centre of a pixel of"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import numpy as np
 from sklearn_hsiode.io import envi
 from sklearn_hsiode.io.sources import CubeSource, require_real
 from sklearn_hsiode.io.wavelengths import in_nanometres
+
+logger = logging.getLogger(__name__)
 
 CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
 
@@ -109,6 +112,12 @@ def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
     dtype = np.result_type(*(file.dtypes[i - 1] for i in indexes))
     require_real(path, "its bands", dtype)
+    if file.crs is None and file.gcps[0]:
+        logger.warning(
+            "%s has ground control points instead of a CRS and transform, and maps of it will have"
+            " neither: gdalwarp gives it both.",
+            path,
+        )
     nodata = tuple(file.nodatavals[i - 1] for i in indexes)
     of_bands: dict[str, Any] = {
         key: value[[i - 1 for i in indexes]] if isinstance(value, np.ndarray) else value

@@ -43,6 +43,7 @@ def in_nanometres(
     >>> in_nanometres(["0.45", "2.5"], unit="Micrometers")
     {'wavelengths': array([ 450., 2500.])}
     """
+    wavelengths, widths = list(wavelengths), list(widths)
     centres = _numbers(wavelengths)
     spelled = (unit or "unknown").strip().lower()
     if spelled == "unknown" and centres is not None:
@@ -50,6 +51,9 @@ def in_nanometres(
     factor = NANOMETRES.get(spelled, NANOMETRES.get(spelled.rstrip("s")))
     given = {"wavelengths": centres, "fwhm": _numbers(widths)}
     known = {name: numbers for name, numbers in given.items() if numbers is not None}
+    for name, values in (("wavelengths", wavelengths), ("fwhm", widths)):
+        if name not in known and any(value is not None for value in values):
+            logger.warning("Not every band has a positive number in %s: all are left out.", name)
     if known and factor is None:
         logger.info("Wavelengths of unit %s are left out.", unit)
         return {}

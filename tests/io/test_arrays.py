@@ -72,12 +72,21 @@ def test_string_labels_may_lie_in_a_numpy_file(tmp_path):
     assert scene.classes.tolist() == ["ash", "elm", "oak"]
 
 
-def test_labels_with_nan_are_no_labels(tmp_path, files):
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_labels_that_are_not_finite_are_no_labels(tmp_path, files, value):
     labels = LABELS.astype(float)
-    labels[0, 0] = np.nan
+    labels[0, 0] = value
     np.save(tmp_path / "gt.npy", labels)
-    with pytest.raises(TypeError, match="labels must be integers"):
+    with pytest.raises(TypeError, match="labels must be integers, but some are NaN or infinite"):
         read_scene(files[0], tmp_path / "gt.npy")
+
+
+def test_what_else_lies_in_an_archive_is_not_read(tmp_path):
+    about = np.array([{"sensor": "AVIRIS"}], dtype=object)
+    np.savez(tmp_path / "all.npz", cube=CUBE, about=about, gt=LABELS)
+    scene = read_scene(tmp_path / "all.npz", tmp_path / "all.npz")
+    np.testing.assert_array_equal(scene.cube, CUBE)
+    np.testing.assert_array_equal(scene.labels, LABELS)
 
 
 def test_a_numpy_file_of_another_shape_is_named_with_its_shape(tmp_path):

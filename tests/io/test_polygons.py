@@ -128,6 +128,14 @@ def test_nothing_and_zero_are_unlabelled(tmp_path, field, kind):
     assert np.count_nonzero(labels) == 1
 
 
+def test_codes_beyond_32_bits_stay_apart(tmp_path, field):
+    codes = [3_000_000_000, 10_200_500_001, -7]
+    shapes = [square(0, 0), square(1, 1), square(2, 2)]
+    path = write_vector(tmp_path / "gt.gpkg", shapes, codes, kind="int64")
+    labels = read_scene(field, path, class_column="class").labels
+    assert labels.diagonal()[:4].tolist() == [*codes, 0]
+
+
 def test_polygons_without_a_crs_are_in_that_of_the_scene(tmp_path, field):
     path = write_vector(tmp_path / "gt.shp", [square(2, 3)], [1], crs=None)
     labels = read_scene(field, path, class_column="class").labels

@@ -99,6 +99,36 @@ def test_declared_scales_are_applied(tmp_path, write):
     assert scene.dtype == np.float32
 
 
+def test_wavelengths_of_some_bands_alone_are_left_out_with_a_warning(tmp_path, write, caplog):
+    tags = [{"wavelength": 500}, {}, {"wavelength": 700}]
+    scene = read_scene(write.tif(tmp_path / "field.tif", write.cube((4, 5, 3)), tags=tags))
+    assert scene.wavelengths is None
+    assert "Not every band has a positive number in wavelengths" in caplog.text
+
+
+def test_ground_control_points_are_no_georeference_and_are_warned_of(tmp_path, write, caplog):
+    cube = write.cube((4, 5, 3))
+    points = [
+        rasterio.control.GroundControlPoint(r, c, 30 * c, -30 * r)
+        for r, c in ((0, 0), (0, 4), (3, 0), (3, 4))
+    ]
+    path = tmp_path / "field.tif"
+    with rasterio.open(
+        path, "w", width=5, height=4, count=3, dtype=cube.dtype, gcps=points, crs="EPSG:32633"
+    ) as file:
+        file.write(cube.transpose(2, 0, 1))
+    assert read_scene(path).crs is None
+    assert "ground control points instead of a CRS" in caplog.text
+
+
+def test_a_header_of_esri_is_left_to_rasterio(tmp_path, write):
+    cube = write.cube((4, 5, 3), dtype="u1")
+    path = tmp_path / "field.bil"
+    path.write_bytes(cube.transpose(0, 2, 1).tobytes())
+    path.with_suffix(".hdr").write_text("NROWS 4\nNCOLS 5\nNBANDS 3\nNBITS 8\nLAYOUT BIL\n")
+    np.testing.assert_array_equal(read_scene(path).cube, cube)
+
+
 def test_wavelengths_may_be_in_gdals_own_tags(tmp_path, write):
     path = write.tif(tmp_path / "field.tif", write.cube((4, 5, 2)))
     with rasterio.open(path, "r+") as file:
