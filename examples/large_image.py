@@ -27,7 +27,7 @@ def peak_memory() -> float:
 
 
 def write_image(folder: Path, side: int, rng: np.random.Generator) -> tuple[Path, Path]:
-    """Square fields of one class each, in noise, of which 1 in 2000 pixels has its label."""
+    """Square fields of one class each, in noise; a corner has no data, 1 pixel in 2000 a label."""
     spectra = rng.uniform(500, 3000, size=(N_CLASSES, N_BANDS))
     n_fields = -(-side // FIELD)
     fields = rng.integers(N_CLASSES, size=(n_fields, n_fields))
@@ -50,8 +50,10 @@ def write_image(folder: Path, side: int, rng: np.random.Generator) -> tuple[Path
             classes = fields[rows[:, None] // FIELD, cols // FIELD]
             noise = rng.normal(scale=300, size=(*classes.shape, N_BANDS))
             values = np.clip(spectra[classes] + noise, 1, 65535).astype(np.uint16)
+            outside = rows[:, None] + cols < side // 4  # as of a scene that is cut askew
+            values[outside] = 0
             image.write(values.transpose(2, 0, 1), window=window)
-            known = rng.random(classes.shape) < 1 / 2000
+            known = (rng.random(classes.shape) < 1 / 2000) & ~outside
             labels.write(np.where(known, classes + 1, 0).astype(np.uint8), 1, window=window)
     return paths
 
@@ -79,7 +81,7 @@ with tempfile.TemporaryDirectory() as name:
     started = time.perf_counter()
     predict_map(model, scene, out=Path(name, "map.tif"), progress=True)
     seconds = time.perf_counter() - started
-    n_pixels = arguments.side**2
+    n_pixels = np.count_nonzero(scene.mask)
     print(
         f"mapped {n_pixels} pixels: {seconds:.0f} s, {seconds / n_pixels * 1e6:.2f} microseconds"
         f" per pixel, peak memory {peak_memory():.2f} GB"

@@ -350,6 +350,12 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
                 f"net_params must not hold {', '.join(owned)}: {type(self).__name__} sets them from"
                 " its own parameters."
             )
+        on_cuda = device.type == "cuda"
+        if self.precision == "bfloat16" and on_cuda and not torch.cuda.is_bf16_supported():
+            raise ValueError(
+                f"precision='bfloat16' is not for {torch.cuda.get_device_name(device)}, which"
+                " cannot compute in it: use precision='float32'."
+            )
         optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
         if not issubclass(optimizer, torch.optim.Optimizer):
             raise ValueError(

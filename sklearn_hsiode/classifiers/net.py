@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from copy import deepcopy
 from typing import Any
@@ -16,6 +17,8 @@ from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
 from sklearn_hsiode.nn.networks import SMALLEST_PATCH
 from sklearn_hsiode.nn.ode import explained_failures
 from sklearn_hsiode.patches import PatchCutter, shared_tensor
+
+logger = logging.getLogger(__name__)
 
 # Without gradients a batch costs little memory; small ones would cost time.
 PREDICTION_BATCH = 512
@@ -135,11 +138,28 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
 
     def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
-        """Probabilities of the classes, through the stem once for all patches where it can be."""
-        if not self.compile and _is_dense(dataset.cut):
-            with torch.no_grad(), self._autocast():
-                dataset = dataset.behind(self.plain_module_.stem_of_image)
-        return super().predict_proba(dataset)
+        """Probabilities of the classes, in smaller batches where the device's memory runs out.
+
+        Through the stem once for all patches, where that is less work and exact.
+        """
+        while True:
+            try:
+                return super().predict_proba(self._behind_stem(dataset))
+            except torch.OutOfMemoryError:
+                if self.iterator_valid__batch_size <= 1:
+                    raise
+            torch.cuda.empty_cache()
+            self.iterator_valid__batch_size //= 2
+            logger.warning(
+                "The device's memory has run out: predicting on with batches of %d.",
+                self.iterator_valid__batch_size,
+            )
+
+    def _behind_stem(self, dataset: PatchDataset) -> PatchDataset:
+        if self.compile or not _is_dense(dataset.cut):
+            return dataset
+        with torch.no_grad(), self._autocast():
+            return dataset.behind(self.plain_module_.stem_of_image)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
@@ -152,7 +172,21 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             # The adjoint ODE is solved in the backward pass.
             with explained_failures(getattr(self, "module__solver", "")):
                 return super().train_step_single(batch, **fit_params)
+        except torch.OutOfMemoryError as error:
+            n, n_bands, size, _ = batch[0]["patches"].shape
+            raise MemoryError(
+                f"The device's memory does not hold a step of training on {n} patches of {size} x"
+                f" {size} pixels and {n_bands} bands: lower batch_size (now {self.batch_size}) or"
+                f" patch_size (now {size}), or take adjoint=True for a solver of many steps."
+            ) from error
         except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                cause = getattr(error, "inner_exception", error)
+                reason = str(cause).strip().split("\n")[0]
+                raise RuntimeError(
+                    f"compile=True was asked for, but PyTorch cannot compile the network here"
+                    f" ({reason}): set compile=False."
+                ) from error
             if self.has_finite_weights():
                 raise
             raise self.divergence() from error

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from contextlib import nullcontext
 from unittest.mock import Mock
 
 import numpy as np
@@ -17,8 +18,10 @@ from sklearn.metrics import recall_score
 from sklearn.utils import compute_sample_weight
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
+from sklearn_hsiode.classifiers import base
 from sklearn_hsiode.classifiers.batches import random_symmetries
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.nn.networks import Head
 
 few_examples = settings(deadline=None, max_examples=8)
 SMALL = {
@@ -792,6 +795,68 @@ def test_a_compiled_network_agrees_with_the_plain_one(patches, monkeypatch):
     np.testing.assert_allclose(given, probabilities(plain, X, y), atol=1e-3)
     assert model.n_parameters_ == plain.n_parameters_
     assert [row["n_function_evaluations"] for row in model.history_] == [1, 1]
+
+
+# What a device cannot do
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own, about its own parts
+def test_what_cannot_be_compiled_is_said_in_one_line(patches):
+    def no_backend(graph, inputs):
+        raise RuntimeError("there is no compiler")
+
+    model = ode_net(compile=True, net_params={"compile__backend": no_backend})
+    with pytest.raises(RuntimeError, match=r"compile=True.*no compiler.*set compile=False"):
+        model.fit(*patches)
+
+
+def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch, patches):
+    monkeypatch.setattr(base, "resolve_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old GPU")
+    monkeypatch.setattr(base, "reproducible", lambda *_: nullcontext())
+    with pytest.raises(ValueError, match=r"precision='bfloat16' is not for an old GPU"):
+        ode_net(precision="bfloat16").fit(*patches)
+
+
+def holding(monkeypatch, n_patches):
+    """Let the networks run out of memory on more patches at once, and note how many there were."""
+    seen, forward = [], Head.forward
+
+    def limited(head, x):
+        seen.append(len(x))
+        if len(x) > n_patches:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(head, x)
+
+    monkeypatch.setattr(Head, "forward", limited)
+    return seen
+
+
+def test_a_prediction_goes_on_in_smaller_batches(patches, monkeypatch, caplog):
+    X, y = patches
+    model = ode_net(max_epochs=1).fit(X, y)
+    expected = model.predict_proba(X)
+    seen = holding(monkeypatch, 100)
+    np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-6)
+    assert max(seen) > 100
+    assert "predicting on with batches of 64" in caplog.text
+    del seen[:]
+    model.predict_proba(X)
+    assert max(seen) == 64
+
+
+def test_a_prediction_that_does_not_fit_at_all_is_an_error(patches, monkeypatch):
+    model = ode_net(max_epochs=1).fit(*patches)
+    holding(monkeypatch, 0)
+    with pytest.raises(torch.OutOfMemoryError):
+        model.predict_proba(patches[0])
+
+
+def test_a_training_that_does_not_fit_names_batch_and_patch_size(patches, monkeypatch):
+    holding(monkeypatch, 10)
+    with pytest.raises(MemoryError, match=r"lower batch_size \(now 32\) or patch_size \(now 5\)"):
+        ode_net(batch_size=32).fit(*patches)
 
 
 # Interruptions
