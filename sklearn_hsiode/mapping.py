@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sklearn_hsiode.colors import class_colors, known_classes, unlabeled_value
-from sklearn_hsiode.io.file_scene import WindowedScene
+from sklearn_hsiode.io.file_scene import FileScene
 from sklearn_hsiode.io.geotiff import MapWriter
 from sklearn_hsiode.metrics import named
 from sklearn_hsiode.patches import PatchExtractor
@@ -85,8 +85,8 @@ def predict_map(
     ValueError
         For an unknown method, a window below one pixel, a scene of another number of bands
         than the estimator was fitted with, a scene of which no pixel is to be predicted, a map
-        without `out` in which 0 would be a class, an `out` that the scene itself is still read
-        from, or unlabelled pixels that are to be skipped in a scene without labels.
+        without `out` in which 0 would be a class, an `out` that is the file of the scene, or
+        unlabelled pixels that are to be skipped in a scene without labels.
     TypeError
         When the estimator is no classifier.
     AttributeError
@@ -134,6 +134,11 @@ def predict_map(
 
 
 def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabeled: bool) -> None:
+    if not isinstance(scene, Scene):
+        raise TypeError(
+            f"scene must be a Scene, got {type(scene).__name__}: read_scene(path) makes one of a"
+            " file, and Scene(cube) of an array."
+        )
     if not hasattr(estimator, "classes_"):
         raise TypeError(
             f"predict_map needs a classifier, but {type(estimator).__name__} has no classes_."
@@ -146,9 +151,11 @@ def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabele
         raise ValueError("skip_unlabeled=True needs a scene with labels.")
     n_bands = getattr(estimator, "n_features_in_", scene.n_bands)
     if n_bands != scene.n_bands:
+        left_out = scene.left_out if isinstance(scene, FileScene) else {}
+        without = f" (without {', '.join(map(str, left_out))} of its file)" if left_out else ""
         raise ValueError(
-            f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}: give"
-            " it the same bands, in the same order."
+            f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
+            f"{without}: give it the same bands, in the same order."
         )
     if method != "predict" and not hasattr(estimator, "predict_proba"):
         raise AttributeError(
@@ -167,7 +174,7 @@ def _check_output(out: str | Path | None, scene: Scene, classes: np.ndarray, met
                 " it with labels other than that, or write the map to a file, where classes are"
                 " numbered from 1 (out=...)."
             )
-    elif isinstance(scene, WindowedScene) and scene.is_read_from(out):
+    elif isinstance(scene, FileScene) and scene.was_read_from(out):
         raise ValueError(f"out={str(out)!r} is the image itself: name another file.")
 
 

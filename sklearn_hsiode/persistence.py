@@ -13,11 +13,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.io.atomic import complete_file
+from sklearn_hsiode.io.file_scene import FileScene
 from sklearn_hsiode.scene import Scene
 from sklearn_hsiode.trusted_types import TRUSTED, untrusted
 
 FORMAT = 1
-MODEL, ABOUT = "model.skops", "about.json"
+MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 
 
 def save_model(
@@ -84,15 +85,17 @@ def save_model(
             package: version(package)
             for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
         },
-        "sha256": sha256(model).hexdigest(),
         "classes": getattr(estimator, "classes_", None),
         "n_bands": getattr(estimator, "n_features_in_", None),
         "class_names": _class_names(estimator, scene),
         "wavelengths": None if scene is None else scene.wavelengths,
+        "left_out": sorted(scene.left_out) if isinstance(scene, FileScene) else None,
     }
+    text = json.dumps(about, indent=1, default=_plain)
     with complete_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
-        archive.writestr(ABOUT, json.dumps(about, indent=1, default=_plain))
+        archive.writestr(ABOUT, text)
         archive.writestr(MODEL, model)
+        archive.writestr(HASH, _hash(text.encode(), model))
     return path
 
 
@@ -125,7 +128,10 @@ def load_model(path: str | Path) -> Any:
     """
     skops = _skops()
     model, _ = _read(path)
-    strange = untrusted(model, skops)
+    try:
+        strange = untrusted(model, skops)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
     if strange:
         raise ValueError(
             f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
@@ -149,7 +155,8 @@ def describe_model(path: str | Path) -> dict[str, Any]:
     -------
     about : dict
         "versions" of the packages, "classes", "class_names" (a list in their order, or None),
-        "n_bands" and "wavelengths" (in nanometres, or None).
+        "n_bands", "wavelengths" (in nanometres, or None) and "left_out" (bands of the file that
+        the scene of the training was without, counted from 1, or None).
 
     Raises
     ------
@@ -160,7 +167,7 @@ def describe_model(path: str | Path) -> dict[str, Any]:
     return {name: about.get(name) for name in ABOUT_MODEL}
 
 
-ABOUT_MODEL = ("versions", "classes", "class_names", "n_bands", "wavelengths")
+ABOUT_MODEL = ("versions", "classes", "class_names", "n_bands", "wavelengths", "left_out")
 
 
 def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
@@ -169,20 +176,27 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
         raise FileNotFoundError(f"There is no model file {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
-            about, model = json.loads(archive.read(ABOUT)), archive.read(MODEL)
-            found = about["format"], about["sha256"]
+            text, model = archive.read(ABOUT), archive.read(MODEL)
+            about, told = json.loads(text), archive.read(HASH).decode()
+            found = about["format"]
+    except PermissionError:
+        raise
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
         raise ValueError(
             f"{path} is no model that save_model has written, or it is damaged: {error}"
         ) from error
-    if found[0] != FORMAT:
+    if found != FORMAT:
         raise ValueError(
-            f"{path} is of format {found[0]}, and this version of sklearn_hsiode reads format"
+            f"{path} is of format {found}, and this version of sklearn_hsiode reads format"
             f" {FORMAT}: update sklearn_hsiode."
         )
-    if found[1] != sha256(model).hexdigest():
+    if told != _hash(text, model):
         raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")
     return model, about
+
+
+def _hash(about: bytes, model: bytes) -> str:
+    return sha256(about + model).hexdigest()
 
 
 def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:

@@ -1,6 +1,5 @@
 """hsiode info, train and map."""
 
-import json
 import zipfile
 
 import numpy as np
@@ -9,6 +8,7 @@ from sklearn.svm import SVC
 
 from sklearn_hsiode import Scene, cli, load_model, predict_map, read_scene, save_model
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.io import FileScene
 
 pytest.importorskip("skops")
 rasterio = pytest.importorskip("rasterio")
@@ -136,11 +136,75 @@ def test_other_wavelengths_than_those_of_the_training_are_refused(
     there = Scene(scene.cube, scene.labels, wavelengths=np.linspace(400, 900, 8))
     X, y = there.labeled_pixels()
     save_model(SVC().fit(X, y), tmp_path / "a.model", scene=there)
-    here = Scene(scene.cube, wavelengths=np.linspace(400, 950, 8))
+    here = FileScene(scene.cube, left_out={}, wavelengths=np.linspace(400, 950, 8))
     monkeypatch.setattr("sklearn_hsiode.cli.models.read_scene", lambda path, **options: here)
     assert run("map", "--model", "a.model", "--scene", "x", "--out", "map.tif") == 1
     assert "band 8 is at 950 nm in this scene and was at 900 nm" in capsys.readouterr().err
     assert not (tmp_path / "map.tif").exists()
+
+
+def test_as_many_bands_as_in_the_training_but_others_are_refused(scene, files, tmp_path, capsys):
+    for name, empty in (("a", 2), ("b", 5)):
+        cube = scene.cube.astype(np.float32)
+        cube[:, :, empty] = np.nan
+        np.save(tmp_path / f"{name}.npy", cube)
+    train = ["train", "--scene", "a.npy", *files[2:], "--model", "svm", "--out", "a.model"]
+    assert run(*train) == 0
+    assert "left out: band 3, no data" in capsys.readouterr().out
+    assert run("map", "--model", "a.model", "--scene", "a.npy", "--out", "a.tif") == 0
+    assert run("map", "--model", "a.model", "--scene", "b.npy", "--out", "b.tif") == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "trained without bands 3 of its file, but this scene is without bands 6" in error
+    assert run("map", "--model", "a.model", *files[:2], "--out", "b.tif") == 1
+    assert "fitted on 7 bands, but the scene has 8" in capsys.readouterr().err
+    assert not (tmp_path / "b.tif").exists()
+
+
+def test_neither_half_of_an_envi_image_is_written_over(scene, model, tmp_path, capsys):
+    profile = {"driver": "ENVI", "width": 24, "height": 24, "count": 8, "dtype": "int16"}
+    with rasterio.open("field.img", "w", **profile) as file:
+        file.write(scene.cube.transpose(2, 0, 1))
+    before = contents(tmp_path)
+    for named, other in (("field.hdr", "field.img"), ("field.img", "field.hdr")):
+        command = ["map", "--model", model, "--scene", named, "--out", other, "--overwrite"]
+        assert run(*command) == 1
+        assert "is read, or written, already" in capsys.readouterr().err
+        with pytest.raises(ValueError, match="is the image itself"):
+            predict_map(load_model(model), read_scene(named), out=other, overwrite=True)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--model", "svm", "--epochs", 3], "--epochs does not go with --model svm"),
+        (["--model", "resnet", "--solver", "rk4"], "--solver does not go with --model resnet"),
+        (
+            ["--model", "random-forest", "--labels", "one.npy"],
+            "one.npy labels 24 valid pixels",
+        ),
+        (["--labels", "few.npy"], "few.npy labels 2 valid pixels of 2 classes"),
+    ],
+)
+def test_what_a_model_cannot_be_trained_with_is_refused(files, tmp_path, capsys, options, named):
+    labels = np.zeros((24, 24), dtype=int)
+    labels[0] = 1
+    np.save(tmp_path / "one.npy", labels)
+    labels[0, 1:], labels[5, 5] = 0, 2
+    np.save(tmp_path / "few.npy", labels)
+    assert run("train", *files, *options, "--out", "a.model") == 1
+    assert named in capsys.readouterr().err
+    assert not (tmp_path / "a.model").exists()
+
+
+@pytest.mark.parametrize("out", ["folder.tif", "map.jpg", ""])
+def test_a_map_is_a_geotiff_and_no_folder(files, model, tmp_path, capsys, out):
+    (tmp_path / "folder.tif").mkdir()
+    before = contents(tmp_path)
+    assert run("map", "--model", model, *files[:2], "--out", out, "--overwrite") == 1
+    error = capsys.readouterr().err
+    assert "is a folder: name a file" in error or "must end in .tif" in error
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.usefixtures("model")
@@ -243,7 +307,7 @@ def test_a_failure_that_nobody_thought_of_is_one_line(files, model, monkeypatch,
 def test_probabilities_that_a_model_has_not_are_refused(files, model, tmp_path, capsys):
     for option in ("--proba", "--confidence"):
         assert run("map", "--model", model, *files[:2], "--out", "map.tif", option) == 1
-        assert "predict_proba" in capsys.readouterr().err
+        assert "--model random-forest, logistic-regression" in capsys.readouterr().err
         assert not (tmp_path / "map.tif").exists()
 
 
@@ -262,11 +326,11 @@ def test_a_model_that_holds_foreign_types_is_refused_by_name(files, model, capsy
 
     content = skops.io.dumps(FunctionTransformer(os.mkdir))
     with zipfile.ZipFile(model) as archive:
-        about = json.loads(archive.read("about.json"))
+        about = archive.read("about.json")
     with zipfile.ZipFile(model, "w") as archive:
-        about["sha256"] = sha256(content).hexdigest()
-        archive.writestr("about.json", json.dumps(about))
+        archive.writestr("about.json", about)
         archive.writestr("model.skops", content)
+        archive.writestr("sha256", sha256(about + content).hexdigest())
     assert run("map", "--model", model, *files[:2], "--out", "map.tif") == 1
     assert "mkdir" in capsys.readouterr().err
     assert not (tmp_path / "map.tif").exists()

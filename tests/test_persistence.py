@@ -42,7 +42,7 @@ from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.metrics import SCORERS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.nn import ODENet
-from sklearn_hsiode.persistence import ABOUT, MODEL, describe_model
+from sklearn_hsiode.persistence import ABOUT, HASH, MODEL, describe_model
 
 skops = pytest.importorskip("skops.io")
 SMALL = {"n_filters": 8, "max_epochs": 1, "random_state": 0}
@@ -52,15 +52,16 @@ def ode(**parameters):
     return ODENetClassifier(n_steps=1, **(SMALL | parameters))
 
 
-def tampered(path, model=None, **about):
+def tampered(path, model=None, told=None, **about):
     """The file with other content, and with the hash that belongs to it."""
     with zipfile.ZipFile(path) as archive:
         old, content = json.loads(archive.read(ABOUT)), archive.read(MODEL)
     content = content if model is None else model
-    about = old | {"sha256": sha256(content).hexdigest()} | about
+    text = json.dumps(old | about).encode()
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(ABOUT, json.dumps(about))
+        archive.writestr(ABOUT, text)
         archive.writestr(MODEL, content)
+        archive.writestr(HASH, told or sha256(text + content).hexdigest())
 
 
 @pytest.fixture
@@ -350,7 +351,7 @@ def test_changed_bytes_are_an_error(saved):
 
 
 def test_another_content_than_the_file_names_is_an_error(saved, pixels):
-    tampered(saved, skops.dumps(SVC().fit(*pixels)), sha256="0" * 64)
+    tampered(saved, skops.dumps(SVC().fit(*pixels)), told="0" * 64)
     with pytest.raises(ValueError, match="does not have the hash"):
         load_model(saved)
 

@@ -26,8 +26,9 @@ from sklearn_hsiode.cli.options import (
     chosen_recipe,
     opened,
 )
-from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io import FileScene, read_scene
 from sklearn_hsiode.io.atomic import complete_file
+from sklearn_hsiode.io.envi import envi_files
 from sklearn_hsiode.mapping import predict_map
 from sklearn_hsiode.persistence import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
@@ -91,7 +92,10 @@ def add_models(subparsers: Any) -> None:
     )
     parser.add_argument("--png", action="store_true", help="also OUT.png: a picture with a legend")
     parser.add_argument(
-        "--window", type=int, default=512, help="pixels read at a time (default %(default)s)"
+        "--window",
+        type=int,
+        default=512,
+        help="side in pixels of the squares that are read at a time (default %(default)s)",
     )
     _add_overwrite(parser)
 
@@ -107,8 +111,9 @@ def info(options: argparse.Namespace) -> None:
         print("wavelengths: not told")
     else:
         print(f"wavelengths: {scene.wavelengths.min():g} to {scene.wavelengths.max():g} nm")
-    for band, why in scene.left_out.items():
-        print(f"left out: band {band}, {why}")
+    if scene.is_read:
+        print(f"valid pixels: {np.count_nonzero(scene.mask)}")
+    _print_left_out(scene)
     print(f"coordinate reference system: {scene.crs or 'none'}")
     if scene.labels is not None:
         _, y = scene.labeled_pixels()
@@ -117,18 +122,31 @@ def info(options: argparse.Namespace) -> None:
             print(f"class {label}: {count} pixels {name}".rstrip())
 
 
+def _print_left_out(scene: FileScene) -> None:
+    for band, why in scene.left_out.items():
+        print(f"left out: band {band}, {why}")
+
+
 def train(options: argparse.Namespace) -> None:
     """Train a model on all labelled pixels of a scene, and save it."""
     _check_outputs(options, [options.out], [options.scene, options.labels])
+    _check_options(options)
     if find_spec("skops") is None:
         raise ImportError("models are saved with skops: pip install 'sklearn-hsiode[models]'.")
     scene = opened(options)
     print(scene)
+    _print_left_out(scene)
+    X, y = scene.labeled_pixels()
+    _, counts = np.unique(y, return_counts=True)
+    if len(counts) < 2 or counts.max() < 2:
+        raise ValueError(
+            f"{options.labels} labels {len(y)} valid pixels of {len(counts)} classes, but a model"
+            " needs two classes at least, and two pixels of one."
+        )
     model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
     model = seeded(model[options.model], options.random_state)
     if isinstance(last_step(model), PatchClassifier):
         last_step(model).set_params(verbose=1)
-    X, y = scene.labeled_pixels()
     save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
 
@@ -137,13 +155,17 @@ def classify(options: argparse.Namespace) -> None:
     """Classify every pixel of a scene with a saved model."""
     outputs = _outputs(options)
     _check_outputs(options, outputs.values(), [options.scene, options.model])
+    if options.out.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"--out {options.out} must end in .tif, as GeoTIFFs do.")
     about, model = describe_model(options.model), load_model(options.model)
     scene = read_scene(options.scene, variable=options.variable)
-    _check_wavelengths(about["wavelengths"], scene)
+    _print_left_out(scene)
+    _check_bands(about, scene)
     if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
         raise ValueError(
-            "--proba and --confidence need a model with predict_proba, which"
-            f" {type(model).__name__} has not."
+            f"--proba and --confidence need a model with probabilities, which {options.model} has"
+            " not (an SVM has none): train --model random-forest, logistic-regression, ode-net or"
+            " resnet."
         )
     labels = np.asarray(model.classes_).tolist()
     names = dict(zip(labels, about["class_names"] or map(str, labels), strict=True))
@@ -181,11 +203,13 @@ def _check_outputs(
     options: argparse.Namespace, outputs: Iterable[Path], inputs: Iterable[Path]
 ) -> None:
     """Refuse before the work what would fail after it, or would destroy what it works on."""
-    seen = {path.resolve() for path in inputs}
+    seen = {part.resolve() for path in inputs for part in (envi_files(path) or [path])}
     for path in outputs:
         if path.resolve() in seen:
             raise ValueError(f"{path} is read, or written, already: name another file.")
         seen.add(path.resolve())
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file.")
         if path.exists() and not options.overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
         folder = path.absolute().parent
@@ -198,16 +222,36 @@ def _check_outputs(
             raise OSError(f"{folder} cannot be written to: {error}") from error
 
 
-def _check_wavelengths(wanted: list[float] | None, scene: Scene) -> None:
-    if wanted is None or scene.wavelengths is None or len(wanted) != scene.n_bands:
-        return  # another number of bands is predict_map's to refuse
-    apart = np.abs(scene.wavelengths - wanted)
-    if apart.max() > SAME_BAND:
-        band = int(apart.argmax())
+def _check_bands(about: dict[str, Any], scene: FileScene) -> None:
+    """Refuse a scene whose bands are as many as those of the training, but others."""
+    wanted, missing = about["wavelengths"], about["left_out"]
+    if about["n_bands"] != scene.n_bands:
+        return  # this is predict_map's to refuse
+    if wanted is not None and scene.wavelengths is not None:
+        apart = np.abs(scene.wavelengths - wanted)
+        if apart.max() > SAME_BAND:
+            band = int(apart.argmax())
+            raise ValueError(
+                f"The model was trained at other wavelengths: band {band + 1} is at"
+                f" {scene.wavelengths[band]:g} nm in this scene and was at {wanted[band]:g} nm."
+            )
+    elif missing and scene.left_out and missing != sorted(scene.left_out):
         raise ValueError(
-            f"The model was trained at other wavelengths: band {band + 1} is at"
-            f" {scene.wavelengths[band]:g} nm in this scene and was at {wanted[band]:g} nm."
+            f"The model was trained without bands {', '.join(map(str, missing))} of its file, but"
+            f" this scene is without bands {', '.join(map(str, sorted(scene.left_out)))}."
         )
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse what the chosen model does not have."""
+    of_solver = ("solver", "n_steps")
+    of_networks = ("patch_size", "components", "recipe", "epochs", "device", *of_solver)
+    others: dict[str, tuple[str, ...]] = {"ode-net": (), "resnet": of_solver}
+    for name in others.get(options.model, of_networks):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')} does not go with --model {options.model}."
+            )
 
 
 def _draw(class_map: Path, path: Path) -> None:

@@ -99,6 +99,7 @@ def _chosen(
     path: Path, found: Found, fitting: set[str], name: str | None, what: str, argument: str
 ) -> str:
     """The array that is named, or the only one that fits."""
+    option = argument.replace("_", "-")
     held = ", ".join(f"{name} {shape}" for name, (shape, _) in found.items()) or "nothing"
     if name is not None:
         if name not in fitting:
@@ -108,7 +109,9 @@ def _chosen(
         numbers = {name for name in fitting if found[name][1].startswith(NUMBERS)}
         fitting = numbers or fitting
     if len(fitting) != 1:
-        remedy = f" Name one with {argument}=...." if fitting else ""
+        remedy = (
+            f" Name one with {argument}=... (--{option} on the command line)." if fitting else ""
+        )
         raise ValueError(f"{path} must hold one {what}, but it holds {held}.{remedy}")
     return fitting.pop()
 
@@ -156,7 +159,9 @@ def _mapped(path: Path) -> np.memmap:
     try:
         return np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as a NumPy file: {error}") from error
+        raise ValueError(
+            f"{path} cannot be read as a NumPy file, and may be damaged: {error}"
+        ) from error
 
 
 @contextmanager
@@ -168,7 +173,9 @@ def _archive(path: Path) -> Iterator[Any]:
                 raise ValueError("it is no archive")
             yield archive
     except Exception as error:  # a damaged archive leads zipfile and zlib to many
-        raise ValueError(f"{path} cannot be read as a NumPy archive: {error}") from error
+        raise ValueError(
+            f"{path} cannot be read as a NumPy archive, and may be damaged: {error}"
+        ) from error
 
 
 def _is_matlab_73(path: Path) -> bool:
@@ -181,4 +188,6 @@ def _matlab(path: Path, read: Any, **options: Any) -> Any:
     try:
         return read(path, **options)
     except Exception as error:  # scipy raises whatever a damaged file leads it to
-        raise ValueError(f"{path} cannot be read as a MATLAB file: {error}") from error
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file, and may be damaged: {error}"
+        ) from error

@@ -26,8 +26,12 @@ def complete_file(path: str | Path) -> Iterator[Path]:
     ------
     FileNotFoundError
         When there is no folder for the file.
+    IsADirectoryError
+        When the path is a folder itself.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")

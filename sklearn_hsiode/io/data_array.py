@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ import numpy as np
 
 from sklearn_hsiode.io.sources import ArraySource, require_real
 from sklearn_hsiode.io.wavelengths import in_nanometres
+
+logger = logging.getLogger(__name__)
 
 ROWS = ("y", "lat", "latitude", "northing", "row", "rows", "line", "lines")
 COLS = ("x", "lon", "longitude", "easting", "col", "cols", "column", "columns", "sample", "samples")
@@ -28,7 +33,7 @@ def data_array_source(array: Any) -> ArraySource:
     array : xarray.DataArray
         Of dimensions y, x and band, in any order. The wavelengths are a coordinate of the
         bands, in the unit of its attribute `units`. CRS and transform are those of rioxarray,
-        where it is imported, nodata is its own or the attribute `_FillValue`.
+        where it is installed, nodata is its own or the attribute `_FillValue`.
 
     Returns
     -------
@@ -83,7 +88,14 @@ def _wavelengths(array: Any, band: Any) -> dict[str, Any]:
 def _georeference(array: Any, y: Any, x: Any) -> tuple[Any, Any, Any]:
     """CRS, transform and nodata, as far as they are known."""
     fill = array.attrs.get("_FillValue")
+    if find_spec("rioxarray") is not None:
+        import_module("rioxarray")  # gives every DataArray its accessor
     if not hasattr(array, "rio"):
+        if x in array.coords and y in array.coords:
+            logger.warning(
+                "The DataArray's coordinates are not used, since rioxarray is not installed: its"
+                " scene, and maps of it, have no georeference."
+            )
         return None, None, fill
     rio = array.rio.set_spatial_dims(x_dim=x, y_dim=y).rio
     transform = rio.transform()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class FileScene(Scene):
         Bands of the file that the scene is without, counted from 1, and why.
     fwhm : array of shape (bands,), default=None
         Full width at half maximum of each band in nanometres.
+    files : sequence of path, default=()
+        The files that it was read from.
     """
 
     def __init__(
@@ -39,9 +41,10 @@ class FileScene(Scene):
         *,
         left_out: Mapping[int, str],
         fwhm: np.ndarray | None = None,
+        files: Sequence[Path] = (),
         **about: Any,
     ) -> None:
-        self._left_out, self._fwhm = dict(left_out), fwhm
+        self._left_out, self._fwhm, self._files = dict(left_out), fwhm, tuple(files)
         super().__init__(cube, labels, **about)
 
     @property
@@ -54,8 +57,18 @@ class FileScene(Scene):
         """Full width at half maximum of each band in nanometres, or None."""
         return self._fwhm
 
+    def was_read_from(self, path: str | Path) -> bool:
+        """True where this is one of the files that the scene was read from."""
+        file = Path(path)
+        return file.exists() and any(one.exists() and file.samefile(one) for one in self._files)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        about = {"left_out": self._left_out, "fwhm": self._fwhm, **self._about_pixels}
+        about = {
+            "left_out": self._left_out,
+            "fwhm": self._fwhm,
+            "files": self._files,
+            **self._about_pixels,
+        }
         return partial(FileScene, wavelengths=self._wavelengths, **about), (self.cube, self.labels)
 
 
@@ -106,6 +119,7 @@ class WindowedScene(FileScene):
             class_names=class_names,
             name=name,
             left_out=left_out,
+            files=source.files,
             **source.about(bands),
         )
         del self._cube
@@ -201,11 +215,6 @@ class WindowedScene(FileScene):
             unjudged=self._unjudged,
             mask=self.mask,  # which bands that are not chosen have their part in
         )
-
-    def is_read_from(self, path: str | Path) -> bool:
-        """True where the scene still reads from this file."""
-        file = Path(path)
-        return not self.is_read and file.exists() and file.samefile(self._source.path)
 
     def _valid(self, values: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
         bands, unjudged = self._bands, self._unjudged

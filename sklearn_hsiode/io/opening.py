@@ -75,7 +75,7 @@ def open_scene(
     mask = source.valid(values, kept, unjudged=unjudged, rows=rows, cols=cols)
     source.require_valid(mask)
     cube = source.scaled(values, kept)
-    return FileScene(cube, mask=mask, **source.about(kept), **about)
+    return FileScene(cube, mask=mask, files=source.files, **source.about(kept), **about)
 
 
 def _left_out(source: CubeSource, without: Mapping[int, str]) -> dict[int, str]:

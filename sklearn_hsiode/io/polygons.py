@@ -109,8 +109,8 @@ def _layer_with(path: Path, layers: dict[str, list[str]], column: str | None) ->
     columns = ", ".join(dict.fromkeys(name for names in layers.values() for name in names))
     if column is None:
         raise ValueError(
-            f"Say with class_column=... which column of {path} holds the classes: it has"
-            f" {columns or 'none'}."
+            f"Say with class_column=... (--class-column on the command line) which column of {path}"
+            f" holds the classes: it has {columns or 'none'}."
         )
     if not having:
         raise ValueError(f"{path} has no column {column!r}: it has {columns or 'none'}.")

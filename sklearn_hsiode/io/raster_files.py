@@ -28,6 +28,11 @@ class RasterSource(CubeSource):
     driver: str
     indexes: tuple[int, ...]  # what rasterio calls the bands
     has_mask: bool = False
+    header: Path | None = None  # a file of its own, as ENVI has it
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,) if self.header is None else (self.path, self.header)
 
     def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
         indexes = [self.indexes[band] for band in bands]
@@ -67,15 +72,24 @@ def raster_source(path: Path) -> RasterSource:
     """
     pair = envi.envi_files(path)
     if pair is None:
-        with opened_raster(path) as file:
-            return _source(path, file, {**_tagged(file), **_scaled(file)})
+        try:
+            with opened_raster(path) as file:
+                return _source(path, file, {**_tagged(file), **_scaled(file)})
+        except ValueError as error:
+            if path.suffix.lower() in envi.DATA_SUFFIXES:
+                raise FileNotFoundError(
+                    f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
+                    " kind that rasterio knows."
+                ) from error
+            raise
     header_path, path = pair
     header = envi.read_header(header_path)
     envi.check_sizes(header_path, header, path)
     about = envi.about_bands(header_path, header)
     names = envi.class_names(header_path, header)
     with opened_raster(path, "ENVI") as file:
-        return _source(path, file, {"class_names": names, **_scaled(file), **about})
+        of_header = {"class_names": names, "header": header_path}
+        return _source(path, file, {**of_header, **_scaled(file), **about})
 
 
 @contextmanager
@@ -97,8 +111,8 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
             yield file
     except rasterio.errors.RasterioError as error:
         raise ValueError(
-            f"{path} cannot be read: {error} Scenes are read from .mat, .npy, .npz, ENVI, GeoTIFF"
-            " and other files that rasterio opens."
+            f"{path} cannot be read, and is damaged or of another kind than .mat, .npy, .npz, ENVI,"
+            f" GeoTIFF and what else rasterio opens: {error}"
         ) from error
 
 

@@ -143,6 +143,8 @@ def _existing(path: Any) -> Path:
             " an array, use Scene(cube, labels)."
         )
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name the file in it.")
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     return path

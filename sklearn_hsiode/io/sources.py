@@ -80,6 +80,11 @@ class CubeSource(ABC):
         return None
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold the image."""
+        return (self.path,)
+
+    @property
     def is_in_memory(self) -> bool:
         """True where the values need not be read."""
         return False

@@ -165,7 +165,7 @@ def test_a_column_that_is_not_there_or_not_named_is_an_error(tmp_path, field):
     path = write_vector(tmp_path / "gt.gpkg", [square(2, 3)], [1], column="kind")
     with pytest.raises(ValueError, match=r"gt\.gpkg has no column 'class': it has kind"):
         read_scene(field, path, class_column="class")
-    with pytest.raises(ValueError, match=r"class_column=\.\.\. which column of .*gt\.gpkg .* kind"):
+    with pytest.raises(ValueError, match=r"class_column=\.\.\. .*column of .*gt\.gpkg .* kind"):
         read_scene(field, path)
 
 
