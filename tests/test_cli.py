@@ -480,7 +480,7 @@ def bad_files(folder):
     [
         ("nowhere.npy", "labels.npy", "no file"),
         ("scene.npy", "nowhere.mat", "no file"),
-        (".", "labels.npy", "no file"),
+        (".", "labels.npy", "is a folder"),
         ("text.npy", "labels.npy", "text.npy"),
         ("text.mat", "labels.npy", "text.mat"),
         ("archive.npy", "labels.npy", "archive.npy"),
