@@ -133,7 +133,7 @@ def solvers_table(runs: Sequence[Run]) -> str:
 
 
 def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
-    """Plot overall accuracy against time to fit, as trained and re-solved, as PNG.
+    """Plot overall accuracy, as trained and re-solved, and time to fit of each body, as PNG.
 
     Parameters
     ----------
@@ -144,28 +144,32 @@ def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure((8.0, 5.0), layout="constrained")
-    axes = figure.subplots()
+    bodies = by_model(runs)
+    figure = Figure((9.0, 1.5 + 0.35 * len(bodies)), layout="constrained")
+    accuracy, cost = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     series: dict[str, list[tuple[float, float, float]]] = {}
-    for name, own in by_model(runs).items():
-        seconds, _ = mean_and_std([run.fit_seconds for run in own])
-        as_trained = mean_and_std([100 * run.overall_accuracy for run in own])
+    for row, own in enumerate(bodies.values()):
         resolved = _resolved(own)
         kind = "ODE-net as trained" if resolved else "residual units"
-        series.setdefault(kind, []).append((seconds, *as_trained))
+        as_trained = mean_and_std([100 * run.overall_accuracy for run in own])
+        series.setdefault(kind, []).append((row - 0.12 * bool(resolved), *as_trained))
         if resolved:
             again = mean_and_std([100 * value for value in resolved])
-            series.setdefault("ODE-net re-solved by dopri5 at 1e-5", []).append((seconds, *again))
-        where = (seconds, as_trained[0])
-        axes.annotate(name, where, (7, 4), textcoords="offset points", fontsize="small")
+            series.setdefault("re-solved by dopri5 at 1e-5", []).append((row + 0.12, *again))
     for (kind, points), marker in zip(series.items(), "oxs", strict=False):
-        seconds_of, means, deviations = zip(*points, strict=True)
-        axes.errorbar(seconds_of, means, deviations, fmt=marker, capsize=3, label=kind)
-    axes.set_xlabel("seconds to fit")
-    axes.set_xscale("log")
-    axes.set_ylabel("overall accuracy, %")
-    axes.grid(alpha=0.3)
-    axes.legend()
+        rows, means, deviations = zip(*points, strict=True)
+        accuracy.errorbar(means, rows, xerr=deviations, fmt=marker, capsize=3, label=kind)
+    seconds = [mean_and_std([run.fit_seconds for run in own])[0] for own in bodies.values()]
+    bars = cost.barh(range(len(bodies)), seconds, height=0.6, color="0.6")
+    cost.bar_label(bars, fmt="%.0f", padding=3, fontsize="small")
+    cost.margins(x=0.15)
+    accuracy.set_yticks(range(len(bodies)), list(bodies))
+    accuracy.invert_yaxis()
+    accuracy.set_xlabel("overall accuracy, %")
+    cost.set_xlabel("seconds to fit")
+    for axes in (accuracy, cost):
+        axes.grid(axis="x", alpha=0.3)
+    accuracy.legend(loc="best", fontsize="small")
     with complete_file(path) as unfinished:
         figure.savefig(unfinished, format="png", dpi=150)
 

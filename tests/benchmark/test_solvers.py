@@ -138,28 +138,26 @@ def test_the_plot_has_a_point_per_body(study, tmp_path, figures):
     draw_solvers(study, tmp_path / "solvers.png")
     assert (tmp_path / "solvers.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["solvers.png"]
-    (axes,) = figures[0].axes
+    accuracy, cost = figures[0].axes
     points = {
         series.get_label(): np.column_stack(series.lines[0].get_data())
-        for series in axes.containers
+        for series in accuracy.containers
     }
     trained, resolved, residual = (
         points[label]
-        for label in (
-            "ODE-net as trained",
-            "ODE-net re-solved by dopri5 at 1e-5",
-            "residual units",
-        )
+        for label in ("ODE-net as trained", "re-solved by dopri5 at 1e-5", "residual units")
     )
     assert len(trained) == len(resolved) == 1 + len(EVALUATIONS)
     assert len(residual) == len(BODIES)
-    named = {text.get_text(): text.xy for text in axes.texts}
-    assert list(named) == [ADAPTIVE, *EVALUATIONS, *BODIES]
-    for name in (ADAPTIVE, "no body"):
+    names = [label.get_text() for label in accuracy.get_yticklabels()]
+    assert names == [ADAPTIVE, *EVALUATIONS, *BODIES]
+    (bars,) = cost.containers
+    for name, (oa, _) in ((ADAPTIVE, trained[0]), ("no body", residual[-1])):
         runs = [run for run in study if run.model == name]
-        oa = 100 * np.mean([run.overall_accuracy for run in runs])
-        assert named[name] == pytest.approx((np.mean([run.fit_seconds for run in runs]), oa))
-    assert {text.get_text() for text in axes.get_legend().get_texts()} == set(points)
+        assert oa == pytest.approx(100 * np.mean([run.overall_accuracy for run in runs]))
+        seconds = bars[names.index(name)].get_width()
+        assert seconds == pytest.approx(np.mean([run.fit_seconds for run in runs]))
+    assert {text.get_text() for text in accuracy.get_legend().get_texts()} == set(points)
 
 
 def test_a_plot_that_cannot_be_written_leaves_nothing(study, tmp_path):
