@@ -39,7 +39,7 @@ from sklearn_hsiode.classifiers.inputs import (
     training_weights,
     validation_rows,
 )
-from sklearn_hsiode.classifiers.net import PatchNet
+from sklearn_hsiode.classifiers.net import PatchNet, prediction_batch
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9}),
@@ -371,6 +371,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             "batch_size": self.batch_size,
             "autocast": self.precision == "bfloat16",
             "compile": self.compile,
+            "iterator_valid__batch_size": prediction_batch(X.shape[2], self.n_filters, device),
             "verbose": max(self.verbose - 1, 0),
             **(self.net_params or {}),
         }

@@ -20,8 +20,12 @@ from sklearn_hsiode.patches import PatchCutter, shared_tensor
 
 logger = logging.getLogger(__name__)
 
-# Without gradients a batch costs little memory; small ones would cost time.
+# Without gradients a batch costs little memory, and small ones would cost time; but on a CPU
+# so many values of an activation at most, or it leaves the cache.
 PREDICTION_BATCH = 512
+PREDICTION_VALUES = 2**22
+# Below so many bands a stem costs no more than to gather its output.
+FEWEST_BANDS = 8
 # Pixels of ground whose stem is kept at once: at 64 filters, 256 MiB.
 LARGEST_GROUND = 2**20
 
@@ -101,7 +105,6 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             "iterator_valid__collate_fn": as_is,
             # Without a generator of its own, a loader draws from PyTorch's global state.
             "iterator_valid__generator": torch.Generator(),
-            "iterator_valid__batch_size": PREDICTION_BATCH,
         }
         arguments = {f"module__{name}": value for name, value in module.items()}
         arguments["module__network"] = network
@@ -281,12 +284,21 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         self.history = History(history)
 
 
+def prediction_batch(patch_size: int, n_filters: int, device: torch.device) -> int:
+    """How many patches are predicted together."""
+    if device.type != "cpu":
+        return PREDICTION_BATCH
+    return min(max(PREDICTION_VALUES // (n_filters * patch_size**2), 1), PREDICTION_BATCH)
+
+
 def _is_dense(cut: Any) -> bool:
     """Tell whether a stem is less work for all the ground under some patches than for each patch.
 
     Smaller patches than the stem is made for have zeros around them that their ground has not.
     """
     if not isinstance(cut, PatchCutter) or cut.size < SMALLEST_PATCH:
+        return False
+    if cut.spectra.shape[1] < FEWEST_BANDS:
         return False
     rows, cols = cut.ground
     n_pixels = (rows.stop - rows.start) * (cols.stop - cols.start)

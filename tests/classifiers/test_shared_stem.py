@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from sklearn_hsiode.patches import PatchCutter
 RNG = np.random.default_rng(0)
 MASK = RNG.random((15, 13)) < 0.8
 # An array of patches is float32, so the cube is.
-CUBE = RNG.normal(5, 3, (15, 13, 4)).astype(np.float32)
+CUBE = RNG.normal(5, 3, (15, 13, 8)).astype(np.float32)
 SCENE = Scene(CUBE, RNG.integers(1, 4, (15, 13)), mask=MASK)
 
 
@@ -88,3 +89,21 @@ def test_it_is_shared_where_that_is_less_work_and_exact(
     patches = PatchExtractor(size).fit_transform(SCENE.pixels()[rows])
     fitted[size, "reflect"].predict_proba(patches)
     assert bool(seen) == shared
+
+
+def test_few_bands_are_not_worth_it(monkeypatch):
+    few = Scene(CUBE[:, :, :3], np.where(MASK, SCENE.labels, 0))
+    X, y = few.labeled_pixels()
+    patches = PatchExtractor(9).fit_transform(X)
+    model = ODENetClassifier(n_filters=8, max_epochs=1, random_state=0).fit(patches[::8], y[::8])
+    seen = spy(monkeypatch)
+    model.predict_proba(patches)
+    assert not seen
+
+
+@pytest.mark.parametrize(
+    ("size", "n_filters", "batch"), [(11, 64, 512), (23, 64, 123), (1, 1, 512)]
+)
+def test_predictions_of_large_patches_go_in_smaller_batches(size, n_filters, batch):
+    assert net_module.prediction_batch(size, n_filters, torch.device("cpu")) == batch
+    assert net_module.prediction_batch(size, n_filters, torch.device("cuda")) == 512
