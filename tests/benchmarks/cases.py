@@ -110,6 +110,7 @@ def estimator_over_loop(device: str) -> Iterator[Ratio]:
             optimizer__momentum=0.9,
             lr=0.03,
             batch_size=BATCH,
+            max_epochs=1,  # of each call of partial_fit
             train_split=None,
             iterator_train__shuffle=True,
             device=device,
