@@ -59,7 +59,8 @@ class PatchNetwork(nn.Module):
 
     def after_stem(self, x: Tensor) -> Tensor:
         """Logits of the stem's output."""
-        return self.head(self.body(self.downsampling(x)))
+        # Group norm is slow in channels-last memory, and on CUDA would turn it round each time.
+        return self.head(self.body(self.downsampling(x.contiguous())))
 
 
 class ResNet(PatchNetwork):

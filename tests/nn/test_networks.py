@@ -274,3 +274,17 @@ def test_a_network_survives_pickling_and_loading_of_its_weights(network):
 def test_a_seed_gives_one_network(network):
     x = patches(2, 9)
     torch.testing.assert_close(small(network)(x), small(network)(x), rtol=0, atol=0)
+
+
+@networks
+@pytest.mark.parametrize("frozen", [False, True])
+def test_memory_layout_makes_no_difference_to_gradients(network, frozen):
+    # With nothing to learn before it, PyTorch's group norm in channels-last memory crashes.
+    x, gradients = patches(16, 11), []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        made = small(network)
+        made.stem.requires_grad_(not frozen)
+        made(x.contiguous(memory_format=memory_format)).square().sum().backward()
+        gradients.append([weight.grad for weight in made.parameters() if weight.requires_grad])
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b)
