@@ -23,8 +23,15 @@ FIXED_GRID_SOLVERS = (
     "fixed_adams",
 )
 ADAPTIVE_SOLVERS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
-
-
+# Butcher tableaus of torchdiffeq's explicit methods for an autonomous f: how each stage, and
+# in the last row the step, weighs the slopes before it.
+TABLEAUS = {
+    "euler": [[1]],
+    "midpoint": [[1 / 2], [0, 1]],
+    "heun2": [[1], [1 / 2, 1 / 2]],
+    "heun3": [[1 / 3], [0, 2 / 3], [1 / 4, 0, 3 / 4]],
+    "rk4": [[1 / 3], [-1 / 3, 1], [1, -1, 1], [1 / 8, 3 / 8, 3 / 8, 1 / 8]],
+}
 ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
 
 
@@ -62,7 +69,7 @@ class Dynamics(nn.Module):
         self.conv2 = conv3x3(n_filters)
         self.norm3 = group_norm(n_filters)
 
-    def forward(self, t: Tensor, z: Tensor) -> Tensor:
+    def forward(self, t: Tensor | None, z: Tensor) -> Tensor:
         self.n_evaluations += 1
         z = self.conv1(self.norm1(z).relu())
         z = self.conv2(self.norm2(z).relu())
@@ -80,12 +87,12 @@ class ODEBlock(nn.Module):
     n_filters : int, default=64
         Channels of input and output.
     solver : str, default="euler"
-        A solver of :func:`torchdiffeq.odeint`. On a fixed grid: "euler", "midpoint",
-        "heun2", "heun3", "rk4", "explicit_adams" (Adams-Bashforth of order 4) and
-        "implicit_adams" (alias "fixed_adams"; the same with one Adams-Moulton correction).
-        Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun". These choose
-        one step size for the whole batch, so that a result depends on the batch within
-        the tolerances.
+        A solver of :func:`torchdiffeq.odeint`, by its name there. On a fixed grid: "euler",
+        "midpoint", "heun2", "heun3", "rk4" (the 3/8 rule), "explicit_adams" (Adams-Bashforth of
+        order 4) and "implicit_adams" (alias "fixed_adams"; the same with one Adams-Moulton
+        correction). Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun".
+        These choose one step size for the whole batch, so that a result depends on the
+        batch within the tolerances.
     n_steps : int, default=4
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
@@ -152,6 +159,30 @@ class ODEBlock(nn.Module):
         self.n_function_evaluations = 0
 
     def forward(self, x: Tensor) -> Tensor:
+        self.dynamics.n_evaluations = 0
+        if self.solver in TABLEAUS and not self.adjoint:
+            solution = self._stepped(x)
+        else:
+            solution = self._solved_by_torchdiffeq(x)
+        self.n_function_evaluations = self.dynamics.n_evaluations
+        return solution
+
+    def _stepped(self, z: Tensor) -> Tensor:
+        # torchdiffeq compares the times of each step, and a GPU would have to answer first.
+        dt = 1 / self.n_steps
+        for _ in range(self.n_steps):
+            slopes: list[Tensor] = []
+            stage = z
+            for weights in TABLEAUS[self.solver]:
+                slopes.append(self.dynamics(None, stage))
+                stage = z
+                for weight, slope in zip(weights, slopes, strict=True):
+                    if weight:
+                        stage = stage.add(slope, alpha=dt * weight)
+            z = stage
+        return z
+
+    def _solved_by_torchdiffeq(self, x: Tensor) -> Tensor:
         odeint = torchdiffeq.odeint_adjoint if self.adjoint else torchdiffeq.odeint
         options: dict[str, Any] = {}
         if self.solver in FIXED_GRID_SOLVERS:
@@ -161,9 +192,8 @@ class ODEBlock(nn.Module):
         # Adams' corrector would iterate until the whole batch agrees within the tolerances, and
         # a result depend on its batch: without tolerances, it corrects once.
         rtol, atol = (1e9, 1e9) if self.solver in ADAMS else (self.rtol, self.atol)
-        self.dynamics.n_evaluations = 0
         with explained_failures(self.solver):
-            states = odeint(
+            states: Tensor = odeint(
                 self.dynamics,
                 x,
                 torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device),
@@ -172,7 +202,6 @@ class ODEBlock(nn.Module):
                 atol=atol,
                 options=options,
             )
-        self.n_function_evaluations = self.dynamics.n_evaluations
         return states[-1]
 
     def _grid(self, func: Any, y0: Tensor, t: Tensor) -> Tensor:

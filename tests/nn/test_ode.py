@@ -119,6 +119,15 @@ def test_midpoint_steps_are_those_of_its_formula(n_steps):
     torch.testing.assert_close(ode(x), z)
 
 
+@many_steps
+@pytest.mark.parametrize("solver", ORDER)
+def test_the_steps_are_those_of_torchdiffeq(solver, n_steps):
+    ode, x = block(solver, n_steps=n_steps), image()
+    times = torch.linspace(0, 1, n_steps + 1, dtype=x.dtype)
+    expected = torchdiffeq.odeint(lambda t, z: slope(ode, z), x, times, method=solver)[-1]
+    torch.testing.assert_close(ode(x), expected)
+
+
 @pytest.mark.parametrize("solver", ORDER)
 def test_halving_the_steps_divides_the_error_by_two_to_the_order(solver):
     coarse, fine = (error(smooth_block, solver, n_steps=n) for n in (4, 8))
@@ -358,7 +367,7 @@ def test_another_failed_assertion_of_the_solver_is_passed_on(monkeypatch):
 
     monkeypatch.setattr(torchdiffeq, "odeint", fail)
     with pytest.raises(AssertionError, match="strictly increasing"):
-        block()(image())
+        block("dopri5")(image())
 
 
 def test_a_printed_block_tells_its_solver_and_what_steers_it():
