@@ -32,7 +32,7 @@ class ODENetClassifier(PatchClassifier):
         "implicit_adams" (alias "fixed_adams"); adaptive "dopri5" (the paper's), "dopri8",
         "bosh3", "fehlberg2", "adaptive_heun". An adaptive solver chooses its steps for a
         whole mini-batch, so that a probability depends on the batch within the tolerances.
-    n_steps : int, default=4
+    n_steps : int, default=2
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
         Relative and absolute tolerance of an adaptive solver.
@@ -91,7 +91,7 @@ class ODENetClassifier(PatchClassifier):
         *,
         n_filters: int = 64,
         solver: str = "euler",
-        n_steps: int = 4,
+        n_steps: int = 2,
         rtol: float = 1e-3,
         atol: float = 1e-3,
         adjoint: bool = False,

@@ -103,7 +103,7 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
         choices=FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS,
         help="of the ODE-net (default: the recipe's)",
     )
-    parser.add_argument("--n-steps", type=int, help="of a solver on a fixed grid (default 4)")
+    parser.add_argument("--n-steps", type=int, help="of a solver on a fixed grid (default 2)")
 
 
 def share_or_number(text: str) -> float | int:

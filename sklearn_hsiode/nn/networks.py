@@ -151,7 +151,7 @@ class ODENet(PatchNetwork):
         n_filters: int = 64,
         *,
         solver: str = "euler",
-        n_steps: int = 4,
+        n_steps: int = 2,
         rtol: float = 1e-3,
         atol: float = 1e-3,
         adjoint: bool = False,

@@ -25,7 +25,7 @@ FIXED_GRID_SOLVERS = (
 ADAPTIVE_SOLVERS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
 # Butcher tableaus of torchdiffeq's explicit methods for an autonomous f: how each stage, and
 # in the last row the step, weighs the slopes before it.
-TABLEAUS = {
+TABLEAUS: dict[str, list[list[float]]] = {
     "euler": [[1]],
     "midpoint": [[1 / 2], [0, 1]],
     "heun2": [[1], [1 / 2, 1 / 2]],
@@ -93,7 +93,7 @@ class ODEBlock(nn.Module):
         correction). Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun".
         These choose one step size for the whole batch, so that a result depends on the
         batch within the tolerances.
-    n_steps : int, default=4
+    n_steps : int, default=2
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
         Relative and absolute tolerance of an adaptive solver.
@@ -136,7 +136,7 @@ class ODEBlock(nn.Module):
         n_filters: int = 64,
         *,
         solver: str = "euler",
-        n_steps: int = 4,
+        n_steps: int = 2,
         rtol: float = 1e-3,
         atol: float = 1e-3,
         adjoint: bool = False,
