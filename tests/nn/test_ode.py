@@ -216,6 +216,15 @@ def test_on_a_fixed_grid_a_sample_does_not_depend_on_its_batch(solver, n_steps):
         torch.testing.assert_close(ode(x), one_by_one, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("solver", ORDER)
+def test_explicit_steps_on_a_grid_compile_into_one_graph(solver):
+    # PyTorch refuses a full graph where values, such as those of times, decide what follows.
+    ode, x = block(solver, n_steps=2), image()
+    compiled = torch.compile(ode, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(x), ode(x))
+    assert ode.n_function_evaluations == 2 * EVALUATIONS_PER_STEP[solver]
+
+
 # Function evaluations
 
 
