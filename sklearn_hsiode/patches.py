@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from copy import copy
+from functools import lru_cache
 from numbers import Integral
 from typing import Any
 
@@ -102,10 +103,12 @@ class PatchSamples:
 class PatchCutter:
     """Cuts any of a set of patches, a mini-batch in one indexed operation on one device.
 
-    The cube goes to the device once, in its own type; on the CPU it is shared, not copied. Of
-    a scene that still lies in a file, only the pixels that the patches hold are read.
+    The cube's values go to the device once, in their own type: those of the pixels that the
+    patches hold. On the CPU a cube that is in memory is shared, not copied; one that still lies
+    in a file is read at those pixels.
     A call takes row numbers and returns a tensor of shape (len(index), bands, size, size)
-    in channels-last memory.
+    in channels-last memory; with `symmetry`, numbers of shape (len(index),), the patches are
+    turned and mirrored by these of the :func:`eight_symmetries`.
     """
 
     def __init__(
@@ -116,7 +119,7 @@ class PatchCutter:
         self.has_zeros = patches.padding == "zero"
         scene = pixels.scene
         source = _padded_source(scene, half, patches.padding)
-        if scene.is_read:
+        if scene.is_read and torch.device(device).type == "cpu":
             spectra = scene.spectra
         else:
             held, source = _held(source, pixels, patches.patch_size)
@@ -128,11 +131,14 @@ class PatchCutter:
         # Padding has moved every pixel by half a patch, so a window starts at its pixel.
         self.window = torch.arange(patches.patch_size, device=device)
 
-    def __call__(self, index: Any) -> torch.Tensor:
+    def __call__(self, index: Any, symmetry: torch.Tensor | None = None) -> torch.Tensor:
         index = torch.as_tensor(index, device=self.window.device)
         rows = self.rows[index, None] + self.window
         cols = self.cols[index, None] + self.window
-        return self._values(self.source[rows[:, :, None], cols[:, None, :]])
+        source = self.source[rows[:, :, None], cols[:, None, :]]
+        if symmetry is not None:
+            source = turned(source[:, None], symmetry)[:, 0]
+        return self._values(source)
 
     def _values(self, source: torch.Tensor) -> torch.Tensor:
         """Values (n, bands, rows, cols) of the pixels that `source` (n, rows, cols) names."""
@@ -176,13 +182,15 @@ class PatchCutter:
         rows, cols = self.ground
         source = self.source[rows, cols]
         n_rows = max(AT_ONCE // (source.shape[1] * self.spectra.shape[1]), 1)
-        strips = [
-            layer(self._values(source[None, top : top + n_rows + 2 * margin]))[0]
-            for top in range(0, len(source) - 2 * margin, n_rows)
-        ]
-        image = torch.cat(strips, dim=1).permute(1, 2, 0)
+        image = torch.empty(0)
+        for top in range(0, len(source) - 2 * margin, n_rows):
+            strip = layer(self._values(source[None, top : top + n_rows + 2 * margin]))[0]
+            if top == 0:
+                n_filters, _, n_cols = strip.shape
+                image = strip.new_empty(len(source) - 2 * margin, n_cols, n_filters)
+            image[top : top + n_rows] = strip.permute(1, 2, 0)
         cut = copy(self)
-        cut.spectra = image.reshape(-1, image.shape[2])
+        cut.spectra = image.flatten(0, 1)
         cut.dtype, cut.has_zeros = image.dtype, False
         cut.source = torch.arange(len(cut.spectra), device=source.device).view(image.shape[:2])
         cut.rows, cut.cols = self.rows - rows.start, self.cols - cols.start
@@ -333,6 +341,22 @@ def _held(source: np.ndarray, pixels: PixelSamples, size: int) -> tuple[np.ndarr
     places = np.full(pixels.scene.mask.size + 1, OUTSIDE, dtype=source.dtype)
     places[held] = np.arange(len(held))
     return held, places[source]
+
+
+@lru_cache(maxsize=16)
+def eight_symmetries(size: int, device: torch.device) -> torch.Tensor:
+    """For each symmetry of the square (8, size, size), the place that a pixel comes from."""
+    places = torch.arange(size**2, device=device).view(size, size)
+    return torch.stack(
+        [torch.rot90(mirrored, k) for mirrored in (places, places.flip(1)) for k in range(4)]
+    )
+
+
+def turned(images: torch.Tensor, symmetry: torch.Tensor) -> torch.Tensor:
+    """Images (n, channels, size, size), each turned and mirrored by its symmetry, 0 to 7."""
+    order = eight_symmetries(images.shape[3], images.device)[symmetry.to(images.device)]
+    order = order[:, None].expand(images.shape)
+    return images.flatten(2).gather(2, order.flatten(2)).view(images.shape)
 
 
 def shared_tensor(array: np.ndarray) -> torch.Tensor:

@@ -285,6 +285,25 @@ def test_a_mini_batch_is_the_patches_of_its_rows(lazy, rows):
     np.testing.assert_array_equal(lazy.cutter()(rows).numpy(), np.asarray(lazy)[rows])
 
 
+def test_a_mini_batch_is_turned_and_mirrored_by_the_eight_symmetries_of_the_square(lazy):
+    rows, which = np.repeat([30, 49], 8), np.tile(np.arange(8), 2)
+    batch = lazy.cutter()(rows, torch.from_numpy(which)).numpy()
+    for row, k, found in zip(rows, which, batch, strict=True):
+        patch = np.asarray(lazy)[row]
+        expected = np.rot90(patch[..., ::-1] if k >= 4 else patch, k, (1, 2))
+        np.testing.assert_array_equal(found, expected)
+    assert len({each.tobytes() for each in batch}) == 16
+
+
+def test_images_are_turned_as_their_values_show_it_and_left_alone():
+    images = torch.randn(24, 3, 4, 4)
+    before, which = images.clone(), torch.arange(24) % 8
+    found = patches.turned(images, which)
+    torch.testing.assert_close(images, before, rtol=0, atol=0)
+    for image, k, each in zip(images, which.tolist(), found, strict=True):
+        torch.testing.assert_close(each, torch.rot90(image.flip(2) if k >= 4 else image, k, (1, 2)))
+
+
 def test_a_mini_batch_in_double_precision_keeps_every_digit():
     cube = random_cube((6, 7, 3), "f8")
     X = Scene(cube).pixels()
@@ -303,15 +322,24 @@ def test_the_cube_is_not_copied_on_the_cpu(kind):
     assert np.shares_memory(cutter.spectra.numpy(), scene.cube)
 
 
+@pytest.mark.parametrize("padding", NUMPY_MODE)
+def test_another_device_gets_the_pixels_that_patches_hold_once(padding):
+    scene = Scene(random_cube((40, 30, 2), "i2"))
+    one_row = PatchExtractor(5, padding).fit_transform(scene.pixels())[: scene.shape[1]]
+    cutter = one_row.cutter("meta")
+    assert cutter.spectra.shape == (3 * 30, 2)
+    assert cutter.spectra.dtype == torch.int16
+
+
 @pytest.fixture
 def batches(monkeypatch):
     """Length of every mini-batch that is cut."""
     lengths = []
     cut_batch = patches.PatchCutter.__call__
 
-    def record(cutter, index):
+    def record(cutter, index, *symmetry):
         lengths.append(len(index))
-        return cut_batch(cutter, index)
+        return cut_batch(cutter, index, *symmetry)
 
     monkeypatch.setattr(patches.PatchCutter, "__call__", record)
     return lengths
@@ -338,7 +366,7 @@ def test_a_pipeline_cuts_no_more_than_a_mini_batch_at_once(batches):
     )
     pipeline = make_pipeline(PatchExtractor(5), network).fit(X, y)
     assert max(batches) <= 16
-    assert sum(batches) == 2 * len(X) + 16  # the first once more, to see what came of it
+    assert sum(batches) == 2 * len(X) + 8  # a few once more, to see what came of it
     batches.clear()
     pipeline.predict_proba(X)
     assert max(batches) <= 25

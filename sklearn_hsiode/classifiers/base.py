@@ -212,6 +212,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             elif self.standardize:
                 _standardize(net, X, training)
             data = PatchDataset.of(X, codes, weights, device, net.dtype)
+            data = net.sharing(data, learning=True)
             if len(validation):
                 net.train_split = predefined_split(data.subset(validation))
             dataset = data.subset(training, self._augmenter(rng))
@@ -279,6 +280,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             if first and self.standardize:
                 _standardize(net, X, np.arange(len(y)))
             data = PatchDataset.of(X, codes, weights, torch.device(net.device), net.dtype)
+            data = net.sharing(data, learning=True)
             dataset = data.subset(data.rows, self._augmenter(rng))
             callbacks = [EpochRecorder(), *self._users()]
             net.train_epochs(dataset, 1, callbacks, seed=rng.randint(2**31))

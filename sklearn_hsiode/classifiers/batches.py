@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from torch import Tensor
 
-from sklearn_hsiode.patches import PatchSamples, shared_tensor
+from sklearn_hsiode.patches import PatchSamples, shared_tensor, turned
 from sklearn_hsiode.pixels import SPECTRA_AT_ONCE
 
 
@@ -21,8 +21,10 @@ class ArrayCutter:
     def __init__(self, patches: np.ndarray, device: torch.device, dtype: torch.dtype) -> None:
         self.patches, self.device, self.dtype = patches, device, dtype
 
-    def __call__(self, index: Any) -> Tensor:
+    def __call__(self, index: Any, symmetry: Tensor | None = None) -> Tensor:
         batch = shared_tensor(self.patches[np.asarray(index)])
+        if symmetry is not None:
+            batch = turned(batch, symmetry)
         return batch.to(self.device, self.dtype, memory_format=torch.channels_last)
 
 
@@ -32,7 +34,8 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
     Parameters
     ----------
     cut : callable
-        Turns row numbers into a tensor of patches on the training device.
+        Turns row numbers, and perhaps a symmetry for each, into a tensor of patches on the
+        training device.
     codes : Tensor of shape (n,)
         Class of every patch, 0 to n_classes - 1, on the training device.
     weights : Tensor of shape (n,)
@@ -41,21 +44,21 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         The patches that belong to this dataset.
     augment : torch.Generator, default=None
         Draws one of the eight symmetries of the square for each patch.
-    holds : {"patches", "stems"}, default="patches"
-        What `cut` makes: patches, or what the network's stem has made of them.
+    makes : {"patches", "standardized", "stems"}, default="patches"
+        What `cut` makes: patches, standardised ones, or what the network's stem makes of these.
     """
 
     def __init__(
         self,
-        cut: Callable[[Any], Tensor],
+        cut: Callable[..., Tensor],
         codes: Tensor,
         weights: Tensor,
         rows: np.ndarray,
         augment: torch.Generator | None = None,
-        holds: str = "patches",
+        makes: str = "patches",
     ) -> None:
         self.cut, self.codes, self.weights = cut, codes, weights
-        self.rows, self.augment, self.holds = rows, augment, holds
+        self.rows, self.augment, self.makes = rows, augment, makes
 
     @classmethod
     def of(
@@ -81,38 +84,28 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
 
     def subset(self, rows: np.ndarray, augment: torch.Generator | None = None) -> PatchDataset:
         """Some rows, sharing everything else."""
-        return PatchDataset(self.cut, self.codes, self.weights, rows, augment)
+        return PatchDataset(self.cut, self.codes, self.weights, rows, augment, self.makes)
 
-    def behind(self, stem: Callable[[Tensor], Tensor]) -> PatchDataset:
-        """The same of what a stem, a 3 x 3 convolution, makes of the image that patches come from.
+    def through(self, layer: Callable[[Tensor], Tensor], margin: int, makes: str) -> PatchDataset:
+        """The same of what a layer makes of the image that the patches come from.
 
-        The patches of neighbouring pixels share most of their values, and without padding a
-        convolution makes the same of these in each patch.
+        As in :meth:`PatchCutter.through`: the patches of neighbouring pixels share most of
+        their values.
         """
-        cut = self.cut.through(stem, margin=1)  # type: ignore[attr-defined]
-        return PatchDataset(cut, self.codes, self.weights, self.rows, holds="stems")
+        cut = self.cut.through(layer, margin)  # type: ignore[attr-defined]
+        return PatchDataset(cut, self.codes, self.weights, self.rows, self.augment, makes)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitems__(self, index: list[int]) -> tuple[dict[str, Tensor], Tensor]:
         rows = self.rows[index]
-        patches = self.cut(rows)
+        symmetry = None
         if self.augment is not None:
-            patches = random_symmetries(patches, self.augment)
+            symmetry = torch.randint(8, (len(rows),), generator=self.augment)
+        patches = self.cut(rows, symmetry)
         where = torch.from_numpy(rows).to(self.codes.device)
-        return {self.holds: patches, "sample_weight": self.weights[where]}, self.codes[where]
-
-
-def random_symmetries(patches: Tensor, generator: torch.Generator) -> Tensor:
-    """Turn and mirror each patch by one of the eight symmetries of the square."""
-    symmetry = torch.randint(8, (len(patches),), generator=generator).to(patches.device)
-    turned = torch.empty_like(patches)
-    for k in range(8):
-        chosen = symmetry == k
-        batch = patches[chosen]
-        turned[chosen] = torch.rot90(batch.flip(3) if k >= 4 else batch, k % 4, (2, 3))
-    return turned
+        return {self.makes: patches, "sample_weight": self.weights[where]}, self.codes[where]
 
 
 def as_is(batch: Any) -> Any:

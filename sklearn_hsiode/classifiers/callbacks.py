@@ -14,20 +14,15 @@ SCHEDULES = ("constant", "cosine", "step")
 
 
 class EpochRecorder(Callback):  # type: ignore[misc]
-    """Records learning rate and function evaluations, and stops a training that diverges."""
+    """Records learning rate and function evaluations."""
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         self.evaluations_: list[int] = []
 
     def on_batch_end(self, net: Any, training: bool, **kwargs: Any) -> None:
-        if not training:
-            return
-        loss = net.history[-1, "batches", -1, "train_loss"]
-        if not np.isfinite(loss):
-            raise net.divergence()
         body = net.plain_module_.network.body
-        if hasattr(body, "n_function_evaluations"):
+        if training and hasattr(body, "n_function_evaluations"):
             self.evaluations_.append(body.n_function_evaluations)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:

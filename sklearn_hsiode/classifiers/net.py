@@ -14,6 +14,7 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_hsiode.classifiers.batches import PatchDataset, as_is
+from sklearn_hsiode.classifiers.devices import keep_freed_memory
 from sklearn_hsiode.nn.networks import SMALLEST_PATCH
 from sklearn_hsiode.nn.ode import explained_failures
 from sklearn_hsiode.patches import PatchCutter, shared_tensor
@@ -26,8 +27,8 @@ PREDICTION_BATCH = 512
 PREDICTION_VALUES = 2**22
 # Below so many bands a stem costs no more than to gather its output.
 FEWEST_BANDS = 8
-# Pixels of ground whose stem is kept at once: at 64 filters, 256 MiB.
-LARGEST_GROUND = 2**20
+# Values of an image that are kept, standardised or behind the stem: in float32, 256 MiB.
+LARGEST_IMAGE = 2**26
 
 
 class StandardizedNetwork(nn.Module):
@@ -62,16 +63,28 @@ class StandardizedNetwork(nn.Module):
         self.mean.copy_(torch.as_tensor(mean).view_as(self.mean))
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network(self.standardized(x))
+    def forward(
+        self,
+        patches: Tensor | None = None,
+        standardized: Tensor | None = None,
+        stems: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of patches, of standardised patches, or of what the stem has made of them."""
+        if patches is not None:
+            standardized = self.standardized(patches)
+        if standardized is not None:
+            stems = self.network.stem(standardized)
+        logits: Tensor = self.network.after_stem(stems)
+        return logits
 
     def standardized(self, x: Tensor) -> Tensor:
         """Bands with the mean and scale of the network's input."""
-        return (x - self.mean) / self.scale
+        return (x - self.mean).div_(self.scale)
 
     def stem_of_image(self, x: Tensor) -> Tensor:
         """What the stem makes of an image, for all the patches in it."""
-        return self.network.stem.of_image(self.standardized(x))
+        stem: Tensor = self.network.stem.of_image(self.standardized(x))
+        return stem
 
 
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
@@ -108,6 +121,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         }
         arguments = {f"module__{name}": value for name, value in module.items()}
         arguments["module__network"] = network
+        if device.type == "cpu":
+            keep_freed_memory()
         net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
         net.initialize()
         net.made_with_ = {"module": module, **parameters}
@@ -130,10 +145,9 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         with self._autocast():
-            if "stems" in x:
-                logits: Tensor = self.plain_module_.network.after_stem(x["stems"])
-            else:
-                logits = self.module_(x["patches"])
+            logits: Tensor = self.module_(**_without_weights(x))
+        if self.compile:
+            logits = logits.clone()  # a CUDA graph writes those of the next batch in their place
         return logits.to(x["sample_weight"].dtype)
 
     def _autocast(self) -> torch.autocast:
@@ -141,13 +155,10 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
 
     def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
-        """Probabilities of the classes, in smaller batches where the device's memory runs out.
-
-        Through the stem once for all patches, where that is less work and exact.
-        """
+        """Probabilities of the classes, in smaller batches where the device's memory runs out."""
         while True:
             try:
-                return super().predict_proba(self._behind_stem(dataset))
+                return super().predict_proba(self.sharing(dataset, learning=False))
             except torch.OutOfMemoryError:
                 if self.iterator_valid__batch_size <= 1:
                     raise
@@ -158,11 +169,20 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 self.iterator_valid__batch_size,
             )
 
-    def _behind_stem(self, dataset: PatchDataset) -> PatchDataset:
-        if self.compile or not _is_dense(dataset.cut):
+    def sharing(self, dataset: PatchDataset, *, learning: bool) -> PatchDataset:
+        """The dataset with what overlapping patches share computed once, where that is less work.
+
+        That is their standardisation and, unless the stem is still learning, their stem.
+        """
+        cut, module = dataset.cut, self.plain_module_
+        if self.compile or not isinstance(cut, PatchCutter) or dataset.makes != "patches":
             return dataset
         with torch.no_grad(), self._autocast():
-            return dataset.behind(self.plain_module_.stem_of_image)
+            if not learning and _stem_is_shared(cut, module.network.stem.out_channels):
+                return dataset.through(module.stem_of_image, margin=1, makes="stems")
+            if _is_dense(cut, cut.spectra.shape[1]):
+                return dataset.through(module.standardized, margin=0, makes="standardized")
+        return dataset
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
@@ -170,13 +190,37 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         losses: Tensor = self.criterion_(y_pred, y_true)
         return (losses * X["sample_weight"]).mean()
 
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """As skorch's, but the losses leave the device together: for each, it would be waited.
+
+        Until the epoch's end the history holds them as tensors.
+        """
+        if iterator is None:
+            return
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.history.record_batch(f"{prefix}_loss", step["loss"].detach())
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        batches = [row for row in self.history[-1]["batches"] if f"{prefix}_loss" in row]
+        losses = torch.stack([row[f"{prefix}_loss"] for row in batches]).tolist()
+        for row, loss in zip(batches, losses, strict=True):
+            row[f"{prefix}_loss"] = loss
+        if training and not np.isfinite(losses).all():
+            raise self.divergence()
+        self.history.record(f"{prefix}_batch_count", len(batches))
+
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         try:
             # The adjoint ODE is solved in the backward pass.
             with explained_failures(getattr(self, "module__solver", "")):
                 return super().train_step_single(batch, **fit_params)
         except torch.OutOfMemoryError as error:
-            n, n_bands, size, _ = batch[0]["patches"].shape
+            (patches,) = _without_weights(batch[0]).values()
+            n, n_bands, size, _ = patches.shape
             raise MemoryError(
                 f"The device's memory does not hold a step of training on {n} patches of {size} x"
                 f" {size} pixels and {n_bands} bands: lower batch_size (now {self.batch_size}) or"
@@ -200,8 +244,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return bool(torch.stack(weights).all())
 
     def has_finite_output(self, dataset: PatchDataset) -> bool:
-        """Tell whether the first mini-batch has finite logits; the last update has no loss."""
-        inputs, _ = dataset.__getitems__(list(range(min(len(dataset), self.batch_size))))
+        """Tell whether the first few patches have finite logits; the last update has no loss."""
+        inputs, _ = dataset.__getitems__(list(range(min(len(dataset), 8))))
         with torch.no_grad():
             return bool(self.infer(inputs).isfinite().all())
 
@@ -234,6 +278,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             stopped = True
         finally:
             self.notify("on_train_end", X=dataset, y=None)
+            if torch.device(self.device).type == "cuda":
+                torch.cuda.empty_cache()  # for other processes that train on this GPU
         if stopped and "train_loss" not in self.history[-1]:
             unfinished = self.history.pop()["epoch"]
             if not self.history:
@@ -291,15 +337,24 @@ def prediction_batch(patch_size: int, n_filters: int, device: torch.device) -> i
     return min(max(PREDICTION_VALUES // (n_filters * patch_size**2), 1), PREDICTION_BATCH)
 
 
-def _is_dense(cut: Any) -> bool:
+def _without_weights(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in inputs.items() if name != "sample_weight"}
+
+
+def _stem_is_shared(cut: PatchCutter, n_filters: int) -> bool:
     """Tell whether a stem is less work for all the ground under some patches than for each patch.
 
     Smaller patches than the stem is made for have zeros around them that their ground has not.
     """
-    if not isinstance(cut, PatchCutter) or cut.size < SMALLEST_PATCH:
-        return False
-    if cut.spectra.shape[1] < FEWEST_BANDS:
-        return False
+    n_bands = cut.spectra.shape[1]
+    return cut.size >= SMALLEST_PATCH and n_bands >= FEWEST_BANDS and _is_dense(cut, n_filters)
+
+
+def _is_dense(cut: PatchCutter, n_values: int) -> bool:
+    """Tell whether patches hold the ground under them more than once, which may be kept.
+
+    With so many values for each of its pixels.
+    """
     rows, cols = cut.ground
     n_pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
-    return n_pixels <= min(len(cut.rows) * cut.size**2, LARGEST_GROUND)
+    return n_pixels <= min(len(cut.rows) * cut.size**2, LARGEST_IMAGE // n_values)

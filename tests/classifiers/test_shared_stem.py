@@ -1,4 +1,4 @@
-"""Where patches overlap, the stem's convolution is computed once for the ground under them."""
+"""Where patches overlap, what they share is computed once for the ground under them."""
 
 import numpy as np
 import pytest
@@ -72,32 +72,68 @@ def test_every_network_and_precision_shares_it(monkeypatch, pixels, model, preci
     np.testing.assert_allclose(found, model.predict_proba(np.asarray(patches)), rtol=0, atol=atol)
 
 
+STEM, STANDARDISATION = [1], [0]
+
+
 @pytest.mark.parametrize(
     ("size", "rows", "largest", "shared"),
     [
-        (9, slice(None), 2**20, True),
-        (9, slice(None), 100, False),  # more ground than may be kept
-        (9, [0, -1], 2**20, False),  # two patches far apart
-        (5, slice(None), 2**20, False),  # padded in the stem
+        (9, slice(None), 2**26, STEM),
+        (9, slice(None), 1000, []),  # more ground than may be kept
+        (9, [0, -1], 2**26, []),  # two patches far apart
+        (5, slice(None), 2**26, STANDARDISATION),  # padded in the stem
     ],
 )
 def test_it_is_shared_where_that_is_less_work_and_exact(
     monkeypatch, fitted, size, rows, largest, shared
 ):
     seen = spy(monkeypatch)
-    monkeypatch.setattr(net_module, "LARGEST_GROUND", largest)
+    monkeypatch.setattr(net_module, "LARGEST_IMAGE", largest)
     patches = PatchExtractor(size).fit_transform(SCENE.pixels()[rows])
     fitted[size, "reflect"].predict_proba(patches)
-    assert bool(seen) == shared
+    assert seen == shared
 
 
-def test_few_bands_are_not_worth_it(monkeypatch):
+def test_the_stem_of_few_bands_is_not_worth_it(monkeypatch):
     few = Scene(CUBE[:, :, :3], np.where(MASK, SCENE.labels, 0))
     X, y = few.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
     model = ODENetClassifier(n_filters=8, max_epochs=1, random_state=0).fit(patches[::8], y[::8])
     seen = spy(monkeypatch)
     model.predict_proba(patches)
+    assert seen == STANDARDISATION
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zero"])
+@pytest.mark.parametrize("size", [5, 9])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_training_is_that_on_the_patches_themselves(monkeypatch, size, padding, early_stopping):
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(size, padding).fit_transform(X)
+    model = ODENetClassifier(
+        n_filters=8,
+        max_epochs=2,
+        early_stopping=early_stopping,
+        precision="float64",
+        random_state=0,
+    )
+    seen = spy(monkeypatch)
+    shared = model.fit(patches, y).history_
+    assert seen == STANDARDISATION
+    alone = model.fit(np.asarray(patches), y).history_
+    assert seen == STANDARDISATION
+    for epoch, expected in zip(shared, alone, strict=True):
+        assert epoch.keys() == expected.keys()
+        for name in epoch.keys() - {"seconds"}:
+            assert epoch[name] == pytest.approx(expected[name], rel=1e-9)
+
+
+def test_partial_fits_of_a_few_pixels_leave_the_image_alone(monkeypatch):
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(5).fit_transform(X)
+    seen = spy(monkeypatch)
+    model = ODENetClassifier(n_filters=8, random_state=0)
+    model.partial_fit(patches[[0, -1]], y[[0, -1]], classes=[1, 2, 3])
     assert not seen
 
 
