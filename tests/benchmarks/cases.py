@@ -18,11 +18,11 @@ from sklearn_hsiode import (
     Scene,
     predict_map,
 )
-from sklearn_hsiode.nn import ODEBlock, ODENet, ResNet
+from sklearn_hsiode.nn import ODEBlock, ODENet
 
 SHAPES = {"23 x 23 x 1": (23, 1), "11 x 11 x 200": (11, 200)}
 CASES: dict[str, Callable[[str], Iterator[Ratio]]] = {}
-N_CLASSES, BATCH = 16, 128
+N_CLASSES, BATCH, EPOCHS = 16, 128, 5
 
 
 def case(function: Callable[[str], Iterator[Ratio]]) -> Callable[[str], Iterator[Ratio]]:
@@ -39,20 +39,23 @@ def scene(rows: int, cols: int, n_bands: int) -> Scene:
 
 
 def classifier(kind: type, **parameters: object) -> ODENetClassifier | ResNetClassifier:
-    """A classifier whose epochs a bare loop can repeat."""
+    """A classifier whose training a bare loop can repeat."""
     options = {"batch_size": BATCH, "augment": False, "lr_schedule": "constant", "random_state": 0}
     return kind(**(options | parameters))
 
 
-def epoch_loop(network: nn.Module, patches: torch.Tensor, codes: torch.Tensor) -> None:
-    """Train a network for one epoch, as one would without any library."""
+def train(
+    network: nn.Module, patches: torch.Tensor, codes: torch.Tensor, n_epochs: int = EPOCHS
+) -> None:
+    """Train a network as one would without any library."""
     optimizer = torch.optim.SGD(network.parameters(), lr=0.03, momentum=0.9)
     criterion = nn.CrossEntropyLoss()
     network.train()
-    for index in torch.randperm(len(codes), device=codes.device).split(BATCH):
-        optimizer.zero_grad()
-        criterion(network(patches[index]), codes[index]).backward()
-        optimizer.step()
+    for _ in range(n_epochs):
+        for index in torch.randperm(len(codes), device=codes.device).split(BATCH):
+            optimizer.zero_grad()
+            criterion(network(patches[index]), codes[index]).backward()
+            optimizer.step()
 
 
 def pixels_of(image: Scene, size: int, n: int) -> tuple[object, np.ndarray]:
@@ -64,65 +67,133 @@ def pixels_of(image: Scene, size: int, n: int) -> tuple[object, np.ndarray]:
 
 @case
 def ode_net_over_resnet(device: str) -> Iterator[Ratio]:
-    """A training step of the default ODE-net / of the ResNet with 6 units."""
+    """A training of the default ODE-net / of the default ResNet, which has 6 units."""
     for name, (size, n_bands) in SHAPES.items():
-        patches = torch.randn(512, n_bands, size, size, device=device)
-        codes = torch.randint(N_CLASSES, (512,), device=device)
-        solver = {key: ODENetClassifier().get_params()[key] for key in ("solver", "n_steps")}
-        ode = ODENet(n_bands, N_CLASSES, **solver).to(device)
-        resnet = ResNet(n_bands, N_CLASSES).to(device)
+        X, y = pixels_of(scene(100, 100, n_bands), size, 512)
+        ode, resnet = (
+            kind(max_epochs=EPOCHS, device=device, random_state=0)
+            for kind in (ODENetClassifier, ResNetClassifier)
+        )
         yield side_by_side(
             f"training, {name}",
-            lambda ode=ode, patches=patches, codes=codes: epoch_loop(ode, patches, codes),
-            lambda resnet=resnet, patches=patches, codes=codes: epoch_loop(resnet, patches, codes),
+            partial(ode.fit, X, y),
+            partial(resnet.fit, X, y),
             bar=0.8,
             device=device,
-            per=512 / BATCH,
-            unit="s per step of 128",
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+
+
+@case
+def solvers(device: str) -> Iterator[Ratio]:
+    """A training of the ODE-net with other solvers / of the default ResNet."""
+    X, y = pixels_of(scene(100, 100, 1), 23, 256)
+    resnet = ResNetClassifier(max_epochs=EPOCHS, device=device, random_state=0)
+    for name, solver in {
+        "euler, 1 step": {"solver": "euler", "n_steps": 1},
+        "euler, 2 steps": {"solver": "euler", "n_steps": 2},
+        "euler, 4 steps": {"solver": "euler", "n_steps": 4},
+        "euler, 8 steps": {"solver": "euler", "n_steps": 8},
+        "midpoint, 1 step": {"solver": "midpoint", "n_steps": 1},
+        "rk4, 1 step": {"solver": "rk4", "n_steps": 1},
+        "dopri5 at 1e-3": {"solver": "dopri5"},
+        "euler, 4 steps, adjoint": {"solver": "euler", "n_steps": 4, "adjoint": True},
+    }.items():
+        ode = ODENetClassifier(**solver, max_epochs=EPOCHS, device=device, random_state=0)
+        yield side_by_side(
+            f"training with {name}, 23 x 23 x 1",
+            partial(ode.fit, X, y),
+            partial(resnet.fit, X, y),
+            repeats=3,
+            device=device,
+            per=EPOCHS,
+            unit="s per epoch",
         )
 
 
 @case
 def estimator_over_loop(device: str) -> Iterator[Ratio]:
-    """The estimator's epoch / that of a bare loop over ready-made patches, and of plain skorch."""
+    """A training by the estimator / by a bare loop over ready-made patches, and by plain skorch."""
     for name, (size, n_bands) in SHAPES.items():
         X, y = pixels_of(scene(100, 100, n_bands), size, 512)
-        ready = torch.from_numpy(np.asarray(X)).to(device)
-        codes = torch.from_numpy(np.searchsorted(np.unique(y), y)).to(device)
-        estimator = classifier(ODENetClassifier, device=device).set_params(max_epochs=1)
-        estimator.partial_fit(X, y, classes=np.unique(y))
-        network = ODENet(n_bands, len(estimator.classes_)).to(device)
+        array, targets = np.asarray(X), np.searchsorted(np.unique(y), y)
+        ready, codes = torch.from_numpy(array).to(device), torch.from_numpy(targets).to(device)
+        estimator = classifier(ODENetClassifier, max_epochs=EPOCHS, device=device)
+        network = partial(ODENet, n_bands, targets.max() + 1)
 
-        def epoch(estimator: object = estimator, X: object = X, y: np.ndarray = y) -> None:
-            estimator.partial_fit(X, y)
+        def bare(
+            network: Callable[[], nn.Module] = network,
+            ready: torch.Tensor = ready,
+            codes: torch.Tensor = codes,
+        ) -> None:
+            train(network().to(device), ready, codes)
 
         yield side_by_side(
-            f"epoch / bare loop, {name}",
-            epoch,
-            lambda network=network, ready=ready, codes=codes: epoch_loop(network, ready, codes),
+            f"training / bare loop, {name}",
+            partial(estimator.fit, X, y),
+            bare,
             bar=1.05,
             device=device,
+            per=EPOCHS,
+            unit="s per epoch",
         )
         net = NeuralNetClassifier(
-            ODENet(n_bands, len(estimator.classes_)),
+            network,
             criterion=nn.CrossEntropyLoss,
             optimizer=torch.optim.SGD,
             optimizer__momentum=0.9,
             lr=0.03,
             batch_size=BATCH,
-            max_epochs=1,  # of each call of partial_fit
+            max_epochs=EPOCHS,
             train_split=None,
             iterator_train__shuffle=True,
             device=device,
             verbose=0,
-        ).initialize()
-        array, targets = np.asarray(X), codes.cpu().numpy()
+        )
         yield side_by_side(
-            f"epoch / plain skorch on the array of patches, {name}",
-            epoch,
-            lambda net=net, array=array, targets=targets: net.partial_fit(array, targets),
+            f"training / plain skorch on the array of patches, {name}",
+            partial(estimator.fit, X, y),
+            partial(net.fit, array, targets),
             bar=0.95 if n_bands > 1 else None,
             device=device,
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+
+
+@case
+def accelerated_training(device: str) -> Iterator[Ratio]:
+    """On CUDA: a training with `compile` and `precision` / a bare eager loop in float32."""
+    if device == "cpu":
+        return
+    size, n_bands = SHAPES["23 x 23 x 1"]
+    X, y = pixels_of(scene(100, 100, n_bands), size, 4096)
+    ready = torch.from_numpy(np.asarray(X)).to(device)
+    codes = torch.from_numpy(np.searchsorted(np.unique(y), y)).to(device)
+    graphs = {"compile__mode": "reduce-overhead"}
+    for name, options in {
+        "eager float32": {},
+        "compile": {"compile": True},
+        "compile with CUDA graphs": {"compile": True, "net_params": graphs},
+        "bfloat16": {"precision": "bfloat16"},
+        "bfloat16, compile with CUDA graphs": {
+            "precision": "bfloat16",
+            "compile": True,
+            "net_params": graphs,
+        },
+    }.items():
+        estimator = classifier(ODENetClassifier, device=device, max_epochs=1, **options)
+        estimator.partial_fit(X, y, classes=np.unique(y))  # and compile
+        network = ODENet(n_bands, len(estimator.classes_)).to(device)
+        yield side_by_side(
+            f"{name} / eager loop, 23 x 23 x 1",
+            partial(estimator.partial_fit, X, y),
+            partial(train, network, ready, codes, n_epochs=1),
+            bar=0.5 if "CUDA graphs" in name else None,
+            device=device,
+            per=len(y) / BATCH,
+            unit="s per step of 128",
         )
 
 
