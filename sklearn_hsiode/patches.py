@@ -132,7 +132,7 @@ class PatchCutter:
         self.window = torch.arange(patches.patch_size, device=device)
 
     def __call__(self, index: Any, symmetry: torch.Tensor | None = None) -> torch.Tensor:
-        index = torch.as_tensor(index, device=self.window.device)
+        index = sent(torch.as_tensor(index), self.window.device)
         rows = self.rows[index, None] + self.window
         cols = self.cols[index, None] + self.window
         source = self.source[rows[:, :, None], cols[:, None, :]]
@@ -354,9 +354,16 @@ def eight_symmetries(size: int, device: torch.device) -> torch.Tensor:
 
 def turned(images: torch.Tensor, symmetry: torch.Tensor) -> torch.Tensor:
     """Images (n, channels, size, size), each turned and mirrored by its symmetry, 0 to 7."""
-    order = eight_symmetries(images.shape[3], images.device)[symmetry.to(images.device)]
+    order = eight_symmetries(images.shape[3], images.device)[sent(symmetry, images.device)]
     order = order[:, None].expand(images.shape)
     return images.flatten(2).gather(2, order.flatten(2)).view(images.shape)
+
+
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A small tensor on a device; a GPU gets it without being waited for."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=tensor.is_pinned())
 
 
 def shared_tensor(array: np.ndarray) -> torch.Tensor:

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from torch import Tensor
 
-from sklearn_hsiode.patches import PatchSamples, shared_tensor, turned
+from sklearn_hsiode.patches import PatchSamples, sent, shared_tensor, turned
 from sklearn_hsiode.pixels import SPECTRA_AT_ONCE
 
 
@@ -104,7 +104,7 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
         if self.augment is not None:
             symmetry = torch.randint(8, (len(rows),), generator=self.augment)
         patches = self.cut(rows, symmetry)
-        where = torch.from_numpy(rows).to(self.codes.device)
+        where = sent(torch.from_numpy(rows), self.codes.device)
         return {self.makes: patches, "sample_weight": self.weights[where]}, self.codes[where]
 
 

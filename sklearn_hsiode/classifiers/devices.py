@@ -61,8 +61,7 @@ def keep_freed_memory() -> None:
     """Let the C library keep the memory of freed activations for the next mini-batch.
 
     glibc gives blocks above a threshold back to the system, which hands out and clears new
-    pages each time: a fifth of the time to predict 23 x 23 patches on a CPU. The threshold
-    rises to the largest block that has been freed, up to 32 MiB.
+    pages each time. The threshold rises to the largest block that has been freed, up to 32 MiB.
     """
     torch.empty(2**25 - 2**16, dtype=torch.uint8)
 
