@@ -7,9 +7,11 @@ from functools import partial
 
 import numpy as np
 import torch
-from measure import Ratio, seconds, side_by_side
+from joblib import effective_n_jobs
+from measure import Ratio, matrix_rate, seconds, side_by_side
 from skorch import NeuralNetClassifier
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from sklearn_hsiode import (
     ODENetClassifier,
@@ -18,7 +20,8 @@ from sklearn_hsiode import (
     Scene,
     predict_map,
 )
-from sklearn_hsiode.nn import ODEBlock, ODENet
+from sklearn_hsiode.classifiers.devices import keep_freed_memory
+from sklearn_hsiode.nn import ODEBlock, ODENet, ResNet
 
 SHAPES = {"23 x 23 x 1": (23, 1), "11 x 11 x 200": (11, 200)}
 CASES: dict[str, Callable[[str], Iterator[Ratio]]] = {}
@@ -83,6 +86,29 @@ def ode_net_over_resnet(device: str) -> Iterator[Ratio]:
             per=EPOCHS,
             unit="s per epoch",
         )
+
+
+@case
+def arithmetic_floor(device: str) -> Iterator[Ratio]:
+    """A bare training step of 128 / its operations at the rate of a matrix product."""
+    keep_freed_memory()  # as the estimators do
+    for name, (size, n_bands) in SHAPES.items():
+        patches = torch.randn(BATCH, n_bands, size, size, device=device)
+        patches = patches.contiguous(memory_format=torch.channels_last)
+        codes = torch.randint(N_CLASSES, (BATCH,), device=device)
+        solver = {key: ODENetClassifier().get_params()[key] for key in ("solver", "n_steps")}
+        for network in (ODENet(n_bands, N_CLASSES, **solver), ResNet(n_bands, N_CLASSES)):
+            step = partial(train, network.to(device), patches, codes, n_epochs=1)
+            with FlopCounterMode(display=False) as counter:
+                step()
+            times = np.array([seconds(step, device) for _ in range(8)][1:])
+            floor = counter.get_total_flops() / matrix_rate(device)
+            yield Ratio(
+                f"{type(network).__name__}, {name}",
+                times / floor,
+                note=f"{1e3 * np.median(times):.0f} / {1e3 * floor:.0f} ms,"
+                f" {counter.get_total_flops() / 1e9:.1f} 10^9 operations",
+            )
 
 
 @case
@@ -246,6 +272,30 @@ def gathering(device: str) -> Iterator[Ratio]:
             device=device,
             per=20e-3,
             unit="ms per batch of 128",
+        )
+
+
+@case
+def threads(device: str) -> Iterator[Ratio]:
+    """On the CPU: a training and a prediction with all cores / with the default of one."""
+    if device != "cpu":
+        return
+    for name, (size, n_bands) in SHAPES.items():
+        X, y = pixels_of(scene(100, 100, n_bands), size, 512)
+        one, all_cores = (
+            ODENetClassifier(max_epochs=1, device=device, n_jobs=n_jobs, random_state=0).fit(X, y)
+            for n_jobs in (1, -1)
+        )
+        n_threads = effective_n_jobs(-1)
+        yield side_by_side(
+            f"training, {n_threads} threads / 1, {name}",
+            partial(all_cores.fit, X, y),
+            partial(one.fit, X, y),
+        )
+        yield side_by_side(
+            f"prediction, {n_threads} threads / 1, {name}",
+            partial(all_cores.predict_proba, X),
+            partial(one.predict_proba, X),
         )
 
 
