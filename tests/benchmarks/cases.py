@@ -244,17 +244,16 @@ def prediction(device: str) -> Iterator[Ratio]:
         yield side_by_side(
             f"prediction / bare forward pass, {name}", predict, forward, bar=1.05, device=device
         )
-        pixels = image.pixels()
-        patches = PatchExtractor(size).fit_transform(pixels)
-        n_times = len(patches) / len(ready)
-        whole = [seconds(partial(estimator.predict_proba, patches), device) for _ in range(4)][1:]
+        n_pixels, n_times = image.mask.size, image.mask.size / len(ready)
+        pipeline = _mapped(estimator)
+        whole = [seconds(partial(predict_map, pipeline, image), device) for _ in range(4)][1:]
         bare = [seconds(forward, device) * n_times for _ in range(4)][1:]
         yield Ratio(
-            f"whole scene / bare forward pass, {name}",
+            f"map / bare forward pass, {name}",
             np.divide(whole, bare),
             0.6 if n_bands > 1 else None,
-            f"{1e6 * np.median(whole) / len(patches):.0f} / "
-            f"{1e6 * np.median(bare) / len(patches):.0f} microseconds per pixel",
+            f"{1e6 * np.median(whole) / n_pixels:.0f} / "
+            f"{1e6 * np.median(bare) / n_pixels:.0f} microseconds per pixel",
         )
 
 

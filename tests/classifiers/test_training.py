@@ -658,6 +658,17 @@ def test_callbacks_see_class_codes(patches):
     assert np.sum(codes == 0) == 3 * np.sum(names == "asphalt")  # in three epochs
 
 
+def test_the_loss_of_an_epoch_is_the_mean_over_its_pixels(patches):
+    X, y = patches
+    model = ode_net(batch_size=len(y) - 10, early_stopping=False).fit(X, y)
+    for epoch, row in zip(model.net_.history, model.history_, strict=True):
+        losses = [batch["train_loss"] for batch in epoch["batches"]]
+        sizes = [batch["train_batch_size"] for batch in epoch["batches"]]
+        assert {type(loss) for loss in losses} == {float}
+        assert sizes == [len(y) - 10, 10]
+        assert row["loss"] == pytest.approx(np.average(losses, weights=sizes))
+
+
 def test_a_callback_of_skorch_may_stop_the_training(patches):
     stop = skorch.callbacks.EarlyStopping("train_loss", patience=2, threshold=0.5)
     model = ode_net(callbacks=[stop], lr=STANDSTILL, max_epochs=20)
@@ -1009,3 +1020,40 @@ def test_all_inputs_train_on_cuda(new, patches):
     ]
     np.testing.assert_allclose(*given, atol=1e-3)
     assert probabilities(new(device="cuda", precision="bfloat16"), X, y).dtype == np.float32
+
+
+class NoWaiting(skorch.callbacks.Callback):
+    """PyTorch raises where a GPU is waited for, from the first mini-batch to the last."""
+
+    def __init__(self, n_batches):
+        self.n_batches = n_batches
+
+    def on_batch_begin(self, net, **kwargs):
+        torch.cuda.set_sync_debug_mode("error")
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history[-1]["batches"]) == self.n_batches:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@cuda
+@both
+def test_an_epoch_does_not_wait_for_the_gpu(new, patches):
+    X, y = patches
+    model = new(device="cuda", augment=True, batch_size=16)
+    model.set_params(callbacks=[NoWaiting(-(-len(y) // 16))])
+    try:
+        model.fit(X, y)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@cuda
+@both
+@pytest.mark.filterwarnings("ignore")  # torch's own, about its own parts
+def test_cuda_graphs_agree_with_single_steps(new, patches):
+    X, y = patches
+    parameters = {"device": "cuda", "max_epochs": 2, "lr": 1e-3}
+    graphs = new(compile=True, net_params={"compile__mode": "reduce-overhead"}, **parameters)
+    given = probabilities(graphs, X, y)
+    np.testing.assert_allclose(given, probabilities(new(**parameters), X, y), atol=1e-3)
