@@ -39,7 +39,8 @@ n_iter_no_change : int, default=10
 warm_start : bool, default=False
     Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
 callbacks : list of skorch callbacks, default=None
-    Copied before use. They see class codes 0 to n_classes - 1.
+    Copied before use. They see class codes 0 to n_classes - 1, and until an epoch ends the
+    losses of its mini-batches as tensors, which a GPU need not be waited for.
 net_params : dict, default=None
     Further arguments of :class:`skorch.NeuralNetClassifier`, such as
     ``{"optimizer__nesterov": True}``; none that has a parameter here.

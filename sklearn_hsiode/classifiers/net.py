@@ -177,11 +177,14 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         cut, module = dataset.cut, self.plain_module_
         if self.compile or not isinstance(cut, PatchCutter) or dataset.makes != "patches":
             return dataset
-        with torch.no_grad(), self._autocast():
-            if not learning and _stem_is_shared(cut, module.network.stem.out_channels):
-                return dataset.through(module.stem_of_image, margin=1, makes="stems")
-            if _is_dense(cut, cut.spectra.shape[1]):
-                return dataset.through(module.standardized, margin=0, makes="standardized")
+        try:
+            with torch.no_grad(), self._autocast():
+                if not learning and _stem_is_shared(cut, module.network.stem.out_channels):
+                    return dataset.through(module.stem_of_image, margin=1, makes="stems")
+                if _is_dense(cut, cut.spectra.shape[1]):
+                    return dataset.through(module.standardized, margin=0, makes="standardized")
+        except torch.OutOfMemoryError:
+            logger.info("The device's memory does not hold what patches share.")
         return dataset
 
     def get_loss(

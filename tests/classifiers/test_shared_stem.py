@@ -128,6 +128,19 @@ def test_training_is_that_on_the_patches_themselves(monkeypatch, size, padding, 
             assert epoch[name] == pytest.approx(expected[name], rel=1e-9)
 
 
+def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeypatch):
+    def exhausted(*_, **__):
+        raise torch.OutOfMemoryError("out of memory")
+
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(9).fit_transform(X)
+    model = ODENetClassifier(n_filters=8, max_epochs=1, precision="float64", random_state=0)
+    expected = model.fit(patches, y).predict_proba(patches)
+    monkeypatch.setattr(PatchCutter, "through", exhausted)
+    found = model.fit(patches, y).predict_proba(patches)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
 def test_partial_fits_of_a_few_pixels_leave_the_image_alone(monkeypatch):
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(5).fit_transform(X)
