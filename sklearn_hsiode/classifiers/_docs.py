@@ -39,8 +39,10 @@ n_iter_no_change : int, default=10
 warm_start : bool, default=False
     Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
 callbacks : list of skorch callbacks, default=None
-    Copied before use. They see class codes 0 to n_classes - 1, and until an epoch ends the
-    losses of its mini-batches as tensors, which a GPU need not be waited for.
+    Copied before use. A mini-batch is a dict and class codes 0 to n_classes - 1; the dict
+    holds "sample_weight" and the patches, as "patches" or, where overlapping ones have been
+    standardised together, as "standardized". On a GPU, the history has the losses of
+    mini-batches as tensors until their epoch ends, so that it need not be waited for.
 net_params : dict, default=None
     Further arguments of :class:`skorch.NeuralNetClassifier`, such as
     ``{"optimizer__nesterov": True}``; none that has a parameter here.
@@ -50,9 +52,9 @@ precision : {"float32", "float64", "bfloat16"}, default="float32"
     Type of weights and activations; "bfloat16" keeps the weights in float32 and lets
     PyTorch's autocast choose where to use it.
 compile : bool, default=False
-    Compile the network with :func:`torch.compile`, which takes a minute at first: with an
-    explicit solver on a fixed grid into one graph. On CUDA,
-    ``net_params={"compile__mode": "reduce-overhead"}`` plays it as a CUDA graph.
+    Compile the network with :func:`torch.compile`, which takes a minute at first: into one
+    graph, but several with a solver that is adaptive or Adams's, or with an adjoint. On
+    CUDA, ``net_params={"compile__mode": "reduce-overhead"}`` plays it as a CUDA graph.
 n_jobs : int, default=None
     Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
     order for each number of threads, so a fit is repeated bit by bit only with the same

@@ -185,8 +185,11 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
             warning, and the estimator is fitted.
         """
-        with self._as_before_on_error():
-            self._fit(X, y, sample_weight)
+        try:
+            with self._as_before_on_error():
+                self._fit(X, y, sample_weight)
+        finally:
+            torch.cuda.empty_cache()  # for other processes that train on this GPU
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
@@ -305,7 +308,7 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         device = torch.device(self.net_.device)
         dataset = PatchDataset.of(X, nothing, nothing, device, self.net_.dtype)
         with cpu_threads(self.n_jobs):
-            return self.net_.predict_proba(dataset)
+            return self.net_.predict_proba(self.net_.sharing(dataset, learning=False))
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable class.

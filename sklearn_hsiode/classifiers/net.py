@@ -135,6 +135,11 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return getattr(module, "_orig_mod", module)
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether the device computes while Python waits for it."""
+        return torch.device(self.device).type == "cpu"
+
+    @property
     def dtype(self) -> torch.dtype:
         """Type of the weights."""
         return self.plain_module_.mean.dtype
@@ -158,7 +163,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """Probabilities of the classes, in smaller batches where the device's memory runs out."""
         while True:
             try:
-                return super().predict_proba(self.sharing(dataset, learning=False))
+                return super().predict_proba(dataset)
             except torch.OutOfMemoryError:
                 if self.iterator_valid__batch_size <= 1:
                     raise
@@ -196,25 +201,36 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """As skorch's, but the losses leave the device together: for each, it would be waited.
+        """As skorch's, but NaN ends the training, and a GPU is not waited for at every loss.
 
-        Until the epoch's end the history holds them as tensors.
+        The history holds a GPU's losses as tensors until the epoch ends, in whatever way.
         """
         if iterator is None:
             return
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            self.history.record_batch(f"{prefix}_loss", step["loss"].detach())
-            self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-        batches = [row for row in self.history[-1]["batches"] if f"{prefix}_loss" in row]
-        losses = torch.stack([row[f"{prefix}_loss"] for row in batches]).tolist()
-        for row, loss in zip(batches, losses, strict=True):
-            row[f"{prefix}_loss"] = loss
-        if training and not np.isfinite(losses).all():
+        name, rows = f"{prefix}_loss", []
+        try:
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                loss = step["loss"].detach()
+                self.history.record_batch(name, loss.item() if self.on_cpu else loss)
+                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+                rows.append(self.history[-1]["batches"][-1])
+                if training and self.on_cpu and not loss.isfinite():
+                    raise self.divergence()
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        finally:
+            for row in rows:
+                row[name] = float(row[name])
+        if training and not rows:
+            raise ValueError(
+                f"An epoch of training has no mini-batch: iterator_train__drop_last=True drops all"
+                f" {len(iterator.dataset)} patches, which do not fill a batch of"
+                f" {self.batch_size}: lower batch_size."
+            )
+        if training and not np.isfinite([row[name] for row in rows]).all():
             raise self.divergence()
-        self.history.record(f"{prefix}_batch_count", len(batches))
+        self.history.record(f"{prefix}_batch_count", len(rows))
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         try:
@@ -281,8 +297,6 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             stopped = True
         finally:
             self.notify("on_train_end", X=dataset, y=None)
-            if torch.device(self.device).type == "cuda":
-                torch.cuda.empty_cache()  # for other processes that train on this GPU
         if stopped and "train_loss" not in self.history[-1]:
             unfinished = self.history.pop()["epoch"]
             if not self.history:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.base import clone
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
 from sklearn_hsiode.classifiers import net as net_module
@@ -138,6 +139,35 @@ def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeyp
     expected = model.fit(patches, y).predict_proba(patches)
     monkeypatch.setattr(PatchCutter, "through", exhausted)
     found = model.fit(patches, y).predict_proba(patches)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
+    # Of the ground, a margin of four pixels included, 6 values a pixel may be kept: the stem's
+    # 4, but not the 8 bands.
+    monkeypatch.setattr(net_module, "LARGEST_IMAGE", 6 * 23 * 21)
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(9).fit_transform(X)
+    model = ODENetClassifier(n_filters=4, max_epochs=3, early_stopping=True, random_state=0)
+    seen = spy(monkeypatch)
+    model.fit(patches, y)
+    assert not seen
+    model.predict(patches)
+    assert seen == STEM
+
+
+def test_partial_fit_is_that_on_the_patches_themselves(monkeypatch):
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(9).fit_transform(X)
+    model = ODENetClassifier(n_filters=8, precision="float64", random_state=0)
+    seen = spy(monkeypatch)
+    for _ in range(2):
+        model.partial_fit(patches, y, classes=[1, 2, 3])
+    assert seen == STANDARDISATION * 2
+    alone = clone(model)
+    for _ in range(2):
+        alone.partial_fit(np.asarray(patches), y, classes=[1, 2, 3])
+    found, expected = (each.predict_proba(np.asarray(patches)) for each in (model, alone))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 

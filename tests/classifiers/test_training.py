@@ -1,6 +1,7 @@
 """How the classifiers train: epochs, losses, weights, schedules, callbacks, interruptions."""
 
 import functools
+import json
 import warnings
 from contextlib import nullcontext
 from unittest.mock import Mock
@@ -20,6 +21,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
 from sklearn_hsiode.classifiers import base
 from sklearn_hsiode.classifiers.batches import PatchDataset
+from sklearn_hsiode.classifiers.net import PatchNet
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn.networks import Head
 
@@ -72,23 +74,24 @@ def probabilities(model, X, y, **fit_parameters):
 
 
 class Spy(skorch.callbacks.Callback):
-    """Reports every batch: whether it is for training, patches and class codes."""
+    """Reports every batch: whether it is for training, patches by their key, class codes."""
 
     def __init__(self, report):
         self.report = report
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         inputs, codes = batch
-        (patches,) = (value for name, value in inputs.items() if name != "sample_weight")
-        self.report((training, patches.numpy().copy(), codes.numpy().copy()))
+        patches = {name: x.numpy().copy() for name, x in inputs.items() if name != "sample_weight"}
+        self.report((training, patches, codes.numpy().copy()))
 
 
-def spied_batches(model, X, y):
+def spied_batches(model, X, y, key="patches"):
     """Batches of a fit: those for training, and those for validation."""
     batches = []
     model.set_params(callbacks=[Spy(batches.append)]).fit(X, y)
+    assert all(inputs.keys() == {key} for _, inputs, _ in batches)
     return tuple(
-        [(patches, codes) for training, patches, codes in batches if training == wanted]
+        [(inputs[key], codes) for training, inputs, codes in batches if training == wanted]
         for wanted in (True, False)
     )
 
@@ -652,10 +655,73 @@ def test_callbacks_are_used_and_the_users_object_stays_unwritten(patches):
 def test_callbacks_see_class_codes(patches):
     X, y = patches
     names = np.array(["water", "tree", "asphalt"])[y - 1]
-    training, validation = spied_batches(ode_net(early_stopping=True), X, names)
+    model = ode_net(early_stopping=True)
+    training, validation = spied_batches(model, X, names, key="standardized")
     codes = np.concatenate([codes for _, codes in training + validation])
     assert set(codes) == {0, 1, 2}
     assert np.sum(codes == 0) == 3 * np.sum(names == "asphalt")  # in three epochs
+
+
+@both
+@pytest.mark.parametrize("chosen", [slice(None), [0, 11, 200, 287]], ids=["dense", "sparse"])
+def test_callbacks_see_patches_or_those_that_were_standardised_together(new, patches, chosen):
+    X, y = patches[0][chosen], patches[1][chosen]
+    dense = chosen == slice(None)
+    model = new(augment=False, max_epochs=1, batch_size=1000)
+    ((seen, codes),), _ = spied_batches(model, X, y, key="standardized" if dense else "patches")
+    centres = np.asarray(X.pixels, dtype=np.float32)
+    mean, scale = (centres.mean(axis=0), centres.std(axis=0)) if dense else (0, 1)
+    expected = (np.asarray(X) - np.reshape(mean, (-1, 1, 1))) / np.reshape(scale, (-1, 1, 1))
+    order, wanted = (np.lexsort(np.reshape(each, (len(y), -1)).T) for each in (seen, expected))
+    np.testing.assert_allclose(seen[order], expected[wanted], rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(codes[order] + 1, y[wanted])
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def waiting(request, monkeypatch):
+    """Whether losses are fetched one by one, as from a CPU, or when an epoch ends."""
+    if request.param == "gpu":
+        monkeypatch.setattr(PatchNet, "on_cpu", False)
+    return request.param == "cpu"
+
+
+class LossTypes(skorch.callbacks.Callback):
+    """Reports of which type the history's latest loss is."""
+
+    def __init__(self, report):
+        self.report = report
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        name = "train_loss" if training else "valid_loss"
+        self.report(type(net.history[-1, "batches", -1, name]))
+
+    def on_epoch_end(self, net, **kwargs):
+        rows = net.history[-1]["batches"]
+        self.report({type(row[key]) for row in rows for key in row if key.endswith("_loss")})
+
+
+def test_losses_are_tensors_only_where_a_gpu_would_be_waited_for(patches, waiting):
+    types = []
+    ode_net(early_stopping=True, callbacks=[LossTypes(types.append)], max_epochs=1).fit(*patches)
+    assert types.pop() == {float}
+    assert set(types) == {float if waiting else torch.Tensor}
+
+
+def test_the_history_of_an_epoch_that_was_interrupted_can_be_written(patches, waiting, tmp_path):
+    checkpoint = skorch.callbacks.TrainEndCheckpoint(dirname=str(tmp_path), fn_prefix="end_")
+    model = ode_net(callbacks=[checkpoint, Interruption(2)], max_epochs=5)
+    with pytest.warns(UserWarning, match="interrupted in epoch 2"):
+        model.fit(*patches)
+    whole, begun = json.loads((tmp_path / "end_history.json").read_text())
+    assert {type(row["train_loss"]) for row in whole["batches"] + begun["batches"]} == {float}
+
+
+def test_an_epoch_without_a_batch_is_an_error(patches):
+    X, y = patches
+    model = ode_net(batch_size=len(y) + 1, net_params={"iterator_train__drop_last": True})
+    with pytest.raises(ValueError, match=rf"no mini-batch.*all {len(y)} patches.*lower batch_size"):
+        model.fit(X, y)
+    model.set_params(batch_size=len(y)).fit(X, y)
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_pixels(patches):
@@ -944,12 +1010,20 @@ def test_ctrl_c_in_a_warm_start_keeps_what_was_learnt(patches):
 
 
 @both
-def test_a_loss_that_becomes_nan_stops_the_fit_with_a_remedy(new, patches):
+def test_a_loss_that_becomes_nan_stops_the_fit_with_a_remedy(new, patches, waiting):
     model = new(optimizer="sgd", lr=1e6, standardize=False)
     with pytest.raises(ValueError, match=r"NaN or infinite in epoch \d+.*smaller lr than 1e\+06"):
         model.fit(*patches)
     with pytest.raises(NotFittedError):
         model.predict(patches[0])
+
+
+def test_no_batch_follows_one_whose_loss_is_nan(patches):
+    types = []
+    model = ode_net(optimizer="sgd", lr=1e30, batch_size=8, callbacks=[LossTypes(types.append)])
+    with pytest.raises(ValueError, match="NaN or infinite in epoch 1"):
+        model.fit(*patches)
+    assert len(types) < 4
 
 
 def test_the_epoch_of_a_nan_is_named(patches):
@@ -1038,8 +1112,10 @@ class NoWaiting(skorch.callbacks.Callback):
 
 @cuda
 @both
-def test_an_epoch_does_not_wait_for_the_gpu(new, patches):
-    X, y = patches
+@pytest.mark.parametrize("form", [lambda X: X, np.asarray], ids=["samples", "array"])
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # is a prototype, it says
+def test_an_epoch_does_not_wait_for_the_gpu(new, patches, form):
+    X, y = form(patches[0]), patches[1]
     model = new(device="cuda", augment=True, batch_size=16)
     model.set_params(callbacks=[NoWaiting(-(-len(y) // 16))])
     try:
@@ -1054,6 +1130,12 @@ def test_an_epoch_does_not_wait_for_the_gpu(new, patches):
 def test_cuda_graphs_agree_with_single_steps(new, patches):
     X, y = patches
     parameters = {"device": "cuda", "max_epochs": 2, "lr": 1e-3}
-    graphs = new(compile=True, net_params={"compile__mode": "reduce-overhead"}, **parameters)
+    options = {"compile__mode": "reduce-overhead", "iterator_valid__batch_size": 16}
+    graphs = new(compile=True, net_params=options, **parameters)
     given = probabilities(graphs, X, y)
     np.testing.assert_allclose(given, probabilities(new(**parameters), X, y), atol=1e-3)
+    # The graph writes each batch to the same place, from which it has to be taken in time.
+    nothing = np.zeros(len(y), dtype=int)
+    data = PatchDataset.of(X, nothing, nothing, torch.device("cuda"), torch.float32)
+    kept = graphs.net_.forward(data, device="cuda")
+    np.testing.assert_allclose(kept.softmax(dim=1).cpu(), given, atol=1e-6)
