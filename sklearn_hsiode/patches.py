@@ -360,7 +360,7 @@ def turned(images: torch.Tensor, symmetry: torch.Tensor) -> torch.Tensor:
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A tensor on a device; a GPU gets it without being waited for."""
+    """A small tensor on a device; a GPU gets it without being waited for."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=tensor.is_pinned())

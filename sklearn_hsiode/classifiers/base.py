@@ -185,11 +185,8 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
             warning, and the estimator is fitted.
         """
-        try:
-            with self._as_before_on_error():
-                self._fit(X, y, sample_weight)
-        finally:
-            torch.cuda.empty_cache()  # for other processes that train on this GPU
+        with self._as_before_on_error():
+            self._fit(X, y, sample_weight)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
@@ -219,7 +216,12 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             if len(validation):
                 net.train_split = predefined_split(data.subset(validation))
             dataset = data.subset(training, self._augmenter(rng))
-            net.train_epochs(dataset, self.max_epochs, self._callbacks(), seed=rng.randint(2**31))
+            try:
+                callbacks = self._callbacks()
+                net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
+            finally:
+                if device.type == "cuda":
+                    torch.cuda.empty_cache()  # for other processes that train on this GPU
         net.train_split = None  # a fitted estimator holds no pixels
         if previous is not None:
             net.prepend_history(previous.history)

@@ -25,8 +25,7 @@ class ArrayCutter:
         batch = shared_tensor(self.patches[np.asarray(index)])
         if symmetry is not None:
             batch = turned(batch, symmetry)
-        batch = sent(batch.to(self.dtype), self.device)
-        return batch.contiguous(memory_format=torch.channels_last)
+        return batch.to(self.device, self.dtype, memory_format=torch.channels_last)
 
 
 class PatchDataset(torch.utils.data.Dataset[Any]):

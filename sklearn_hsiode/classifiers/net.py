@@ -207,7 +207,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """
         if iterator is None:
             return
-        name, rows = f"{prefix}_loss", []
+        name = f"{prefix}_loss"
         try:
             for batch in iterator:
                 self.notify("on_batch_begin", batch=batch, training=training)
@@ -215,18 +215,17 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 loss = step["loss"].detach()
                 self.history.record_batch(name, loss.item() if self.on_cpu else loss)
                 self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
-                rows.append(self.history[-1]["batches"][-1])
                 if training and self.on_cpu and not loss.isfinite():
                     raise self.divergence()
                 self.notify("on_batch_end", batch=batch, training=training, **step)
         finally:
+            rows = [row for row in self.history[-1]["batches"] if name in row]
             for row in rows:
                 row[name] = float(row[name])
         if training and not rows:
             raise ValueError(
-                f"An epoch of training has no mini-batch: iterator_train__drop_last=True drops all"
-                f" {len(iterator.dataset)} patches, which do not fill a batch of"
-                f" {self.batch_size}: lower batch_size."
+                "An epoch of training has no mini-batch: with iterator_train__drop_last=True,"
+                f" batch_size (now {self.batch_size}) must not exceed the number of patches."
             )
         if training and not np.isfinite([row[name] for row in rows]).all():
             raise self.divergence()

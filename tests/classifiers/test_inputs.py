@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
+from sklearn_hsiode.classifiers.batches import PatchDataset
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
 
@@ -54,6 +55,21 @@ def test_patches_of_a_scene_and_an_array_of_patches_mean_the_same(new, pixels):
     expected = probabilities(model, lazy, y)
     np.testing.assert_allclose(model.predict_proba(np.asarray(lazy)), expected, atol=1e-6)
     np.testing.assert_allclose(probabilities(new(), np.asarray(lazy), y), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_bands", [1, 8])
+def test_mini_batches_of_both_lie_in_memory_alike(pixels, n_bands):
+    # Convolutions take another way, and other last digits, for other strides.
+    lazy = patches_of(pixels[0][:, :n_bands], 5)
+    nothing = np.zeros(len(lazy), dtype=int)
+    a, b = (
+        PatchDataset.of(X, nothing, nothing, torch.device("cpu"), torch.float32).__getitems__(
+            [3, 1]
+        )[0]["patches"]
+        for X in (lazy, np.asarray(lazy))
+    )
+    assert torch.equal(a, b)
+    assert a.stride() == b.stride()
 
 
 @both
