@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
-from sklearn_hsiode.classifiers import net as net_module
+from sklearn_hsiode.classifiers import standardized
+from sklearn_hsiode.classifiers.net import prediction_batch
 from sklearn_hsiode.patches import PatchCutter
 
 RNG = np.random.default_rng(0)
@@ -89,7 +90,7 @@ def test_it_is_shared_where_that_is_less_work_and_exact(
     monkeypatch, fitted, size, rows, largest, shared
 ):
     seen = spy(monkeypatch)
-    monkeypatch.setattr(net_module, "LARGEST_IMAGE", largest)
+    monkeypatch.setattr(standardized, "LARGEST_IMAGE", largest)
     patches = PatchExtractor(size).fit_transform(SCENE.pixels()[rows])
     fitted[size, "reflect"].predict_proba(patches)
     assert seen == shared
@@ -145,7 +146,7 @@ def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeyp
 def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
     # Of the ground, a margin of four pixels included, 6 values a pixel may be kept: the stem's
     # 4, but not the 8 bands.
-    monkeypatch.setattr(net_module, "LARGEST_IMAGE", 6 * 23 * 21)
+    monkeypatch.setattr(standardized, "LARGEST_IMAGE", 6 * 23 * 21)
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
     model = ODENetClassifier(n_filters=4, max_epochs=3, early_stopping=True, random_state=0)
@@ -184,5 +185,5 @@ def test_partial_fits_of_a_few_pixels_leave_the_image_alone(monkeypatch):
     ("size", "n_filters", "batch"), [(11, 64, 512), (23, 64, 123), (1, 1, 512)]
 )
 def test_predictions_of_large_patches_go_in_smaller_batches(size, n_filters, batch):
-    assert net_module.prediction_batch(size, n_filters, torch.device("cpu")) == batch
-    assert net_module.prediction_batch(size, n_filters, torch.device("cuda")) == 512
+    assert prediction_batch(size, n_filters, torch.device("cpu")) == batch
+    assert prediction_batch(size, n_filters, torch.device("cuda")) == 512
