@@ -21,7 +21,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/performance/run.py
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build

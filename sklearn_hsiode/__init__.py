@@ -1,13 +1,13 @@
 """Hyperspectral image classification with neural ODEs, as scikit-learn estimators."""
 
+from sklearn_hsiode._mapping import predict_map
+from sklearn_hsiode._patches import PatchExtractor
+from sklearn_hsiode._pixels import PixelSamples
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
 from sklearn_hsiode.io import read_scene
-from sklearn_hsiode.mapping import predict_map
-from sklearn_hsiode.patches import PatchExtractor
 from sklearn_hsiode.persistence import load_model, save_model
-from sklearn_hsiode.pixels import PixelSamples
-from sklearn_hsiode.scene import Scene
-from sklearn_hsiode.spectral import SpectralTransformer
 
 __version__ = "0.1.0"
 

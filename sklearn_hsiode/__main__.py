@@ -2,6 +2,6 @@
 
 import sys
 
-from sklearn_hsiode.cli import main
+from sklearn_hsiode._cli import main
 
 sys.exit(main())

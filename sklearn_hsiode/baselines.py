@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_hsiode.pixels import PixelSamples, require_pixels
+from sklearn_hsiode._pixels import PixelSamples, require_pixels
 
 
 class CoordinateClassifier(ClassifierMixin, BaseEstimator):

@@ -255,7 +255,7 @@ def classification_summary(
     pairs = list(zip(true, pred, strict=True))
     return ClassificationSummary(
         classes,
-        named(classes, class_names),
+        display_names(classes, class_names),
         np.array([per_class_accuracy_score(t, p, labels=classes) for t, p in pairs]),
         np.array([overall_accuracy_score(t, p) for t, p in pairs]),
         np.array([average_accuracy_score(t, p) for t, p in pairs]),
@@ -263,7 +263,9 @@ def classification_summary(
     )
 
 
-def named(classes: np.ndarray, names: Mapping[Any, str] | Sequence[str] | None) -> list[str]:
+def display_names(
+    classes: np.ndarray, names: Mapping[Any, str] | Sequence[str] | None
+) -> list[str]:
     """What each class is called, by default its label, which also tells namesakes apart."""
     labels = classes.tolist()
     if names is None:

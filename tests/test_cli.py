@@ -14,10 +14,11 @@ from scipy.io import savemat
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_hsiode import __version__, cli
-from sklearn_hsiode.benchmark.models import MODELS, PAPER, Recipe
-from sklearn_hsiode.benchmark.solvers import solver_models
-from sklearn_hsiode.cli import experiments as commands
+from sklearn_hsiode import __version__
+from sklearn_hsiode import _cli as cli
+from sklearn_hsiode._cli import experiments as commands
+from sklearn_hsiode.benchmark._models import MODELS, PAPER, Recipe
+from sklearn_hsiode.benchmark._solvers import solver_models
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from sklearn_hsiode import Scene, cli, load_model, predict_map, read_scene, save_model
+from sklearn_hsiode import Scene, load_model, predict_map, read_scene, save_model
+from sklearn_hsiode import _cli as cli
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.io import FileScene
 
@@ -136,8 +137,8 @@ def test_other_wavelengths_than_those_of_the_training_are_refused(
     there = Scene(scene.cube, scene.labels, wavelengths=np.linspace(400, 900, 8))
     X, y = there.labeled_pixels()
     save_model(SVC().fit(X, y), tmp_path / "a.model", scene=there)
-    here = FileScene(scene.cube, left_out={}, wavelengths=np.linspace(400, 950, 8))
-    monkeypatch.setattr("sklearn_hsiode.cli.models.read_scene", lambda path, **options: here)
+    here = FileScene(scene.cube, dropped_bands={}, wavelengths=np.linspace(400, 950, 8))
+    monkeypatch.setattr("sklearn_hsiode._cli.models.read_scene", lambda path, **options: here)
     assert run("map", "--model", "a.model", "--scene", "x", "--out", "map.tif") == 1
     assert "band 8 is at 950 nm in this scene and was at 900 nm" in capsys.readouterr().err
     assert not (tmp_path / "map.tif").exists()
@@ -276,10 +277,10 @@ def test_what_is_read_or_written_is_not_written_over(files, command, tmp_path, c
 
 
 def test_the_picture_of_a_large_map_is_a_small_one(scene, files, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("sklearn_hsiode.cli.models.LARGEST_PICTURE", 10)
+    monkeypatch.setattr("sklearn_hsiode._cli.models.LARGEST_PICTURE", 10)
     drawn = []
     monkeypatch.setattr(
-        "sklearn_hsiode.cli.models.ClassificationMapDisplay.from_predictions",
+        "sklearn_hsiode._cli.models.ClassificationMapDisplay.from_predictions",
         lambda scene, codes: drawn.append(codes) or pytest.fail("drawn"),
     )
     with pytest.raises(pytest.fail.Exception):

@@ -15,35 +15,34 @@ NAME = PACKAGE.name
 # Which other parts of the package a part may import, from the bottom up.
 LAYERS = {
     "nn": set(),
-    "pixels": {"scene"},  # its type
-    "rasters": set(),
-    "scene": {"pixels", "rasters"},
-    "patches": {"scene", "pixels"},
-    "spectral": {"scene", "pixels"},
-    "datasets": {"scene", "pixels", "rasters", "io"},
-    "classifiers": {"nn", "patches", "pixels"},
-    "io": {"scene", "rasters"},
-    "model_selection": {"patches", "pixels", "scene"},
+    "_pixels": {"_scene"},  # its type
+    "_validation": set(),
+    "_scene": {"_pixels", "_validation"},
+    "_patches": {"_scene", "_pixels"},
+    "_spectral": {"_scene", "_pixels"},
+    "datasets": {"_scene", "_pixels", "_validation", "io"},
+    "classifiers": {"nn", "_patches", "_pixels"},
+    "io": {"_scene", "_validation"},
+    "model_selection": {"_patches", "_pixels", "_scene"},
     "metrics": set(),
-    "baselines": {"pixels"},
-    "persistence": {"io", "scene", "trusted_types"},
-    "trusted_types": set(),
-    "colors": {"metrics", "rasters", "scene"},
-    "mapping": {"colors", "io", "metrics", "patches", "pixels", "rasters", "scene"},
-    "plotting": {"colors", "mapping", "metrics", "rasters", "scene"},
+    "baselines": {"_pixels"},
+    "persistence": {"io", "_scene"},
+    "_colors": {"metrics", "_validation", "_scene"},
+    "_mapping": {"_colors", "io", "metrics", "_patches", "_pixels", "_validation", "_scene"},
+    "plotting": {"_colors", "_mapping", "metrics", "_validation", "_scene"},
     "benchmark": {
         "baselines",
         "classifiers",
-        "colors",
+        "_colors",
         "datasets",
         "io",
         "metrics",
         "model_selection",
         "nn",
-        "patches",
-        "pixels",
-        "scene",
-        "spectral",
+        "_patches",
+        "_pixels",
+        "_scene",
+        "_spectral",
     },
 }
 
@@ -83,7 +82,7 @@ def test_networks_are_torch_without_scikit_learn_or_skorch(file):
     assert imported - sys.stdlib_module_names <= {"torch", "torchdiffeq", NAME}
 
 
-@pytest.mark.parametrize("module", [NAME, f"{NAME}.cli"])
+@pytest.mark.parametrize("module", [NAME, f"{NAME}._cli"])
 def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask(module):
     command = [sys.executable, "-c", f"import sys, {module}; print(*sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
-from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene, patches
-from sklearn_hsiode.patches import PatchSamples
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene
+from sklearn_hsiode import _patches as patches
+from sklearn_hsiode._patches import PatchSamples
 
 few_examples = settings(deadline=None, max_examples=60)
 NUMPY_MODE = {"reflect": "reflect", "edge": "edge", "zero": "constant"}

@@ -42,7 +42,7 @@ from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.metrics import SCORERS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.nn import ODENet
-from sklearn_hsiode.persistence import ABOUT, HASH, MODEL, describe_model
+from sklearn_hsiode.persistence._model_file import ABOUT, HASH, MODEL, describe_model
 
 skops = pytest.importorskip("skops.io")
 SMALL = {"n_filters": 8, "max_epochs": 1, "random_state": 0}

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from sklearn.utils import resample, shuffle
 
 from sklearn_hsiode import PixelSamples, Scene
-from sklearn_hsiode.pixels import check_finite
+from sklearn_hsiode._pixels import check_finite
 
 few_examples = settings(deadline=None, max_examples=60)
 many_examples = settings(deadline=None, max_examples=200)

@@ -128,7 +128,7 @@ def test_each_valid_pixel_is_transformed_once_however_many_samples_it_is_near(mo
 def test_a_scene_transformed_piece_by_piece_comes_out_the_same(monkeypatch, at_once):
     whole = SpectralTransformer(PCA(3)).fit(X)
     expected = whole.transform(X).scene.cube
-    monkeypatch.setattr("sklearn_hsiode.scene.SPECTRA_AT_ONCE", at_once)
+    monkeypatch.setattr("sklearn_hsiode._scene.SPECTRA_AT_ONCE", at_once)
     np.testing.assert_allclose(whole.transform(X).scene.cube, expected)
 
 

@@ -1,10 +1,10 @@
 """Any estimators x any splitter on a scene: runs that resume, tables, maps."""
 
-from sklearn_hsiode.benchmark.maps import draw_maps
-from sklearn_hsiode.benchmark.models import PAPER, RECIPES, Recipe, benchmark_models
-from sklearn_hsiode.benchmark.run import Run
-from sklearn_hsiode.benchmark.runs import run_benchmark
-from sklearn_hsiode.benchmark.tables import results_table, write_tables
+from sklearn_hsiode.benchmark._benchmark import run_benchmark
+from sklearn_hsiode.benchmark._maps import draw_maps
+from sklearn_hsiode.benchmark._models import PAPER, RECIPES, Recipe, benchmark_models
+from sklearn_hsiode.benchmark._run import Run
+from sklearn_hsiode.benchmark._tables import results_table, write_tables
 
 __all__ = [
     "PAPER",

@@ -1,6 +1,6 @@
 """scikit-learn classifiers around a skorch net."""
 
-from sklearn_hsiode.classifiers.odenet import ODENetClassifier
-from sklearn_hsiode.classifiers.resnet import ResNetClassifier
+from sklearn_hsiode.classifiers._odenet import ODENetClassifier
+from sklearn_hsiode.classifiers._resnet import ResNetClassifier
 
 __all__ = ["ODENetClassifier", "ResNetClassifier"]

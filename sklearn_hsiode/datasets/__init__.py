@@ -1,6 +1,6 @@
 """Scenes to try things on, and scenes that the field compares its methods on."""
 
-from sklearn_hsiode.datasets.remote import (
+from sklearn_hsiode.datasets._remote import (
     fetch_botswana,
     fetch_indian_pines,
     fetch_ksc,
@@ -8,7 +8,7 @@ from sklearn_hsiode.datasets.remote import (
     fetch_salinas,
     fetch_salinas_a,
 )
-from sklearn_hsiode.datasets.synthetic import make_scene
+from sklearn_hsiode.datasets._synthetic import make_scene
 
 __all__ = [
     "fetch_botswana",

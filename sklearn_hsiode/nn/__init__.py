@@ -1,8 +1,8 @@
 """The networks of Paoletti et al. (IGARSS 2019) as plain PyTorch modules."""
 
-from sklearn_hsiode.nn.networks import ODENet, ResNet
-from sklearn_hsiode.nn.ode import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODEBlock
-from sklearn_hsiode.nn.residual import ResidualUnit
+from sklearn_hsiode.nn._networks import ODENet, ResNet
+from sklearn_hsiode.nn._ode import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODEBlock
+from sklearn_hsiode.nn._residual import ResidualUnit
 
 __all__ = [
     "ADAPTIVE_SOLVERS",

@@ -399,7 +399,7 @@ def test_a_half_written_run_is_repeated_and_no_other(tmp_path):
     assert list(map(timeless, recorded_benchmark(tmp_path))) == list(map(timeless, runs))
 
 
-def test_models_may_be_added_and_left_out(scene, tmp_path):
+def test_models_may_be_added_and_dropped_bands(scene, tmp_path):
     nearest = bench(scene, NEAREST, folder=tmp_path)
     more = {"forest": RandomForestClassifier(3), **NEAREST}
     forest = bench(scene, more, folder=tmp_path)

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ResNetClassifier
 from sklearn_hsiode.benchmark import Recipe, run_benchmark
-from sklearn_hsiode.benchmark.solvers import (
+from sklearn_hsiode.benchmark._solvers import (
     draw_solvers,
     resolved_accuracy,
     solver_models,

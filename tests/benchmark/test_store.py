@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from sklearn_hsiode.benchmark.store import ResultsFile
+from sklearn_hsiode.benchmark._store import ResultsFile
 
 SETTINGS = {"format": 1, "scene": "a field", "cv": ["KFold()"], "seed": 0}
 MODELS = {"svm": {"estimator": "SVC", "C": "1"}, "forest": {"estimator": "Forest"}}
@@ -151,7 +151,7 @@ def test_a_damaged_line_within_a_file_is_named(filled, line):
     assert filled.read_bytes() == damaged
 
 
-def test_new_models_may_be_added_and_known_ones_left_out(filled):
+def test_new_models_may_be_added_and_known_ones_dropped_bands(filled):
     new = {"estimator": "New", "a": "1"}
     file = opened(filled, models={"new": new})
     assert file.runs == RUNS

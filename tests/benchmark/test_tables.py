@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sklearn_hsiode import Scene
 from sklearn_hsiode.benchmark import results_table, write_tables
-from sklearn_hsiode.benchmark.tables import overlap_sentence
+from sklearn_hsiode.benchmark._tables import overlap_sentence
 
 NAMES = ["water", "bare soil", "tree"]
 FILES = ["results.json", "table.csv", "table.md", "table.tex"]

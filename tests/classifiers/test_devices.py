@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
-from sklearn_hsiode.classifiers import base
-from sklearn_hsiode.classifiers.batches import PatchDataset
-from sklearn_hsiode.nn.networks import Head
+from sklearn_hsiode.classifiers import _base as base
+from sklearn_hsiode.classifiers._batches import PatchDataset
+from sklearn_hsiode.nn._networks import Head
 
 SMALL = {
     "n_filters": 8,

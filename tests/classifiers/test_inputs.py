@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
-from sklearn_hsiode.classifiers.batches import PatchDataset
+from sklearn_hsiode.classifiers._batches import PatchDataset
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
 

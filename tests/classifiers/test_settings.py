@@ -10,7 +10,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import PatchExtractor
-from sklearn_hsiode.classifiers.devices import cpu_threads
+from sklearn_hsiode.classifiers._devices import cpu_threads
 
 
 @pytest.fixture

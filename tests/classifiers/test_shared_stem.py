@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
-from sklearn_hsiode.classifiers import standardized
-from sklearn_hsiode.classifiers.net import prediction_batch
-from sklearn_hsiode.patches import PatchCutter
+from sklearn_hsiode._patches import PatchCutter
+from sklearn_hsiode.classifiers import _standardized as standardized
+from sklearn_hsiode.classifiers._net import prediction_batch
 
 RNG = np.random.default_rng(0)
 MASK = RNG.random((15, 13)) < 0.8
@@ -55,7 +55,7 @@ def test_probabilities_are_those_of_the_patches_themselves(fitted, size, padding
     model = fitted[size, padding]
     patches = PatchExtractor(size, padding).fit_transform(SCENE.pixels()[chosen])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_hsiode.patches.AT_ONCE", at_once)
+        patch.setattr("sklearn_hsiode._patches.AT_ONCE", at_once)
         found = model.predict_proba(patches)
     expected = model.predict_proba(np.asarray(patches))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

@@ -16,8 +16,8 @@ from sklearn.metrics import recall_score
 from sklearn.utils import compute_sample_weight
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
-from sklearn_hsiode.classifiers.batches import PatchDataset
-from sklearn_hsiode.classifiers.net import PatchNet
+from sklearn_hsiode.classifiers._batches import PatchDataset
+from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.datasets import make_scene
 
 few_examples = settings(deadline=None, max_examples=8)

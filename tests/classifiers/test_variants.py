@@ -42,7 +42,7 @@ def assert_same_weights(model, other):
 
 
 def test_a_resolved_copy_has_the_same_weights_and_another_solver(fitted):
-    copy = fitted.resolved("rk4", n_steps=3)
+    copy = fitted.with_solver("rk4", n_steps=3)
     assert_same_weights(copy, fitted)
     body = copy.net_.plain_module_.network.body
     assert (copy.solver, copy.n_steps) == (body.solver, body.n_steps) == ("rk4", 3)
@@ -54,7 +54,7 @@ def test_a_resolved_copy_has_the_same_weights_and_another_solver(fitted):
 
 
 def test_a_resolved_copy_has_not_trained_with_its_solver(fitted):
-    copy = fitted.resolved("rk4")
+    copy = fitted.with_solver("rk4")
     assert not hasattr(copy, "n_function_evaluations_")
     assert not any("n_function_evaluations" in epoch for epoch in copy.history_)
     assert not hasattr(pickle.loads(pickle.dumps(copy)), "n_function_evaluations_")
@@ -62,7 +62,7 @@ def test_a_resolved_copy_has_not_trained_with_its_solver(fitted):
 
 
 def test_by_default_a_copy_is_solved_by_dopri5_at_1e_5(fitted):
-    copy = fitted.resolved()
+    copy = fitted.with_solver()
     assert (copy.solver, copy.rtol, copy.atol) == ("dopri5", 1e-5, 1e-5)
     others = {"solver", "n_steps", "rtol", "atol"}
     kept = {name: value for name, value in fitted.get_params().items() if name not in others}
@@ -77,7 +77,7 @@ def test_a_resolved_copy_predicts_as_a_network_of_that_solver(fitted, training_s
     patches = torch.as_tensor(np.asarray(X)).double()
     with torch.no_grad():
         expected = network((patches - trained.mean) / trained.scale).softmax(dim=1)
-    probabilities = fitted.resolved("midpoint", n_steps=5).predict_proba(X)
+    probabilities = fitted.with_solver("midpoint", n_steps=5).predict_proba(X)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-6, atol=1e-9)
 
 
@@ -85,7 +85,7 @@ def test_the_original_stays_as_it_was(fitted, training_set):
     X, _ = training_set
     weights, parameters = weights_of(fitted), fitted.get_params()
     probabilities, state = fitted.predict_proba(X), pickle.dumps(fitted)
-    copy = fitted.resolved("rk4", n_steps=2)
+    copy = fitted.with_solver("rk4", n_steps=2)
     assert np.abs(copy.predict_proba(X) - probabilities).max() > 1e-3
     for weight in copy.net_.plain_module_.parameters():
         weight.data.zero_()
@@ -99,16 +99,17 @@ def test_the_original_stays_as_it_was(fitted, training_set):
 
 def test_resolved_by_its_own_solver_a_copy_predicts_the_same(fitted, training_set):
     X, _ = training_set
-    copy = fitted.resolved("euler", n_steps=1)
+    copy = fitted.with_solver("euler", n_steps=1)
     np.testing.assert_array_equal(copy.predict_proba(X), fitted.predict_proba(X))
 
 
 @pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("rk4", 2)])
 def test_many_steps_approach_the_solution(fitted, training_set, solver, order):
     X = training_set[0][:20]
-    exact = fitted.resolved("dopri5", rtol=1e-8, atol=1e-8).predict_proba(X)
+    exact = fitted.with_solver("dopri5", rtol=1e-8, atol=1e-8).predict_proba(X)
     few, many = (
-        np.abs(fitted.resolved(solver, n_steps=n).predict_proba(X) - exact).mean() for n in (2, 32)
+        np.abs(fitted.with_solver(solver, n_steps=n).predict_proba(X) - exact).mean()
+        for n in (2, 32)
     )
     # relu has a kink, across which no solver keeps an order above 2.
     assert few > 1e-5
@@ -117,18 +118,18 @@ def test_many_steps_approach_the_solution(fitted, training_set, solver, order):
 
 def test_a_resolved_copy_is_pickled_and_resolved_again(fitted, training_set):
     X, _ = training_set
-    copy = fitted.resolved("rk4", n_steps=2)
+    copy = fitted.with_solver("rk4", n_steps=2)
     loaded = pickle.loads(pickle.dumps(copy))
     np.testing.assert_array_equal(loaded.predict_proba(X), copy.predict_proba(X))
     assert (loaded.solver, loaded.n_steps) == ("rk4", 2)
-    back = loaded.resolved("euler", n_steps=1)
+    back = loaded.with_solver("euler", n_steps=1)
     np.testing.assert_array_equal(back.predict_proba(X), fitted.predict_proba(X))
-    back = pickle.loads(pickle.dumps(fitted)).resolved("rk4", n_steps=2)
+    back = pickle.loads(pickle.dumps(fitted)).with_solver("rk4", n_steps=2)
     np.testing.assert_array_equal(back.predict_proba(X), copy.predict_proba(X))
 
 
 def test_a_resolved_copy_may_be_cloned_and_trained(fitted, training_set):
-    copy = fitted.resolved("rk4", n_steps=2)
+    copy = fitted.with_solver("rk4", n_steps=2)
     anew = clone(copy).set_params(max_epochs=1).fit(*training_set)
     assert anew.n_function_evaluations_ == 8
     assert not hasattr(clone(copy), "net_")
@@ -152,19 +153,19 @@ def test_a_resolved_copy_may_be_cloned_and_trained(fitted, training_set):
 )
 def test_a_bad_solver_is_an_error(fitted, bad, named):
     with pytest.raises(ValueError, match=f"The '{named}' parameter of ODENetClassifier"):
-        fitted.resolved(**bad)
+        fitted.with_solver(**bad)
 
 
 def test_an_unfitted_classifier_has_nothing_to_resolve():
     with pytest.raises(NotFittedError):
-        ODENetClassifier().resolved()
+        ODENetClassifier().with_solver()
 
 
 def test_parameters_set_after_the_fit_do_not_change_the_network_of_a_copy(fitted, training_set):
     X, _ = training_set
     later = pickle.loads(pickle.dumps(fitted)).set_params(n_filters=16, precision="float32")
-    expected = fitted.resolved("rk4").predict_proba(X)
-    np.testing.assert_array_equal(later.resolved("rk4").predict_proba(X), expected)
+    expected = fitted.with_solver("rk4").predict_proba(X)
+    np.testing.assert_array_equal(later.with_solver("rk4").predict_proba(X), expected)
 
 
 # ResNets of one unit's weights, and of none

@@ -16,8 +16,10 @@ import pytest
 from scipy.io import savemat
 
 from sklearn_hsiode import PixelSamples, datasets
-from sklearn_hsiode.datasets import download, fetch_salinas_a, registry
-from sklearn_hsiode.datasets.registry import RemoteFile, RemoteScene
+from sklearn_hsiode.datasets import _download as download
+from sklearn_hsiode.datasets import _registry as registry
+from sklearn_hsiode.datasets import fetch_salinas_a
+from sklearn_hsiode.datasets._registry import RemoteFile, RemoteScene
 
 SCENES = {
     "indian_pines": registry.INDIAN_PINES,

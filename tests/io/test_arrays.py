@@ -291,13 +291,13 @@ def test_cubes_of_no_real_numbers_are_refused(tmp_path, write, name, cube):
         read_scene(path)
 
 
-def test_bands_of_nan_alone_are_left_out(tmp_path):
+def test_bands_of_nan_alone_are_dropped_bands(tmp_path):
     cube = CUBE.astype(float)
     cube[:, :, 1] = np.nan
     savemat(tmp_path / "gaps.mat", {"cube": cube})
     scene = read_scene(tmp_path / "gaps.mat")
     np.testing.assert_array_equal(scene.cube, cube[:, :, [0, 2]])
-    assert scene.left_out == {2: "no data"}
+    assert scene.dropped_bands == {2: "no data"}
     assert scene.mask.all()
 
 

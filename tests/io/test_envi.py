@@ -89,7 +89,7 @@ def test_wavelengths_and_band_widths_are_in_nanometres(tmp_path, write, unit, fa
     np.testing.assert_allclose(scene.fwhm, [5, 6, 7, 8, 9, 10.5])
 
 
-def test_numbers_that_are_no_wavelengths_are_left_out(tmp_path, write):
+def test_numbers_that_are_no_wavelengths_are_dropped_bands(tmp_path, write):
     fields = {"wavelength": "{1, 2, 3, 4, 5, 6}", "wavelength_units": "Index"}
     assert read_scene(write.envi(tmp_path / "a.hdr", write.cube(), **fields)).wavelengths is None
     assert read_scene(write.envi(tmp_path / "b.hdr", write.cube())).wavelengths is None
@@ -110,11 +110,11 @@ def test_bad_bands_are_left_out_and_listed(tmp_path, write, caplog):
     np.testing.assert_array_equal(scene.cube, cube[:, :, [0, 2, 3, 5]])
     assert scene.wavelengths.tolist() == [450, 650, 850, 1650]
     assert scene.fwhm.tolist() == [10, 10, 10, 20]
-    assert scene.left_out == {2: "marked as bad", 5: "marked as bad"}
+    assert scene.dropped_bands == {2: "marked as bad", 5: "marked as bad"}
     assert "left out of 6 bands: 2, 5" in caplog.text
     everything = read_scene(header, drop_bad_bands=False)
     np.testing.assert_array_equal(everything.cube, cube)
-    assert everything.left_out == {}
+    assert everything.dropped_bands == {}
 
 
 def test_a_reflectance_scale_factor_divides_the_values_but_not_what_means_nodata(tmp_path, write):

@@ -158,7 +158,7 @@ def test_a_large_scene_takes_polygons_as_well(tmp_path, field, by_window):
     scene = read_scene(field, path, class_column="class")
     X, y = scene.labeled_pixels()
     assert (X.rows[0], X.cols[0], y[0]) == (2, 3, 1)
-    assert not scene.is_read
+    assert not scene.is_loaded
 
 
 def test_a_column_that_is_not_there_or_not_named_is_an_error(tmp_path, field):

@@ -46,7 +46,7 @@ def test_the_enmap_scene_reads_as_it_is(data_dir, enmap):
     np.testing.assert_allclose(scene.wavelengths, expected.wavelengths)
     assert scene.crs == expected.crs
     assert scene.transform == expected.transform
-    assert list(scene.left_out) == [130, 131, 132, 133, 134, 135]
+    assert list(scene.dropped_bands) == [130, 131, 132, 133, 134, 135]
     everything = read_scene(folder / "enmap_potsdam.tif", drop_bad_bands=False)
     assert everything.n_bands == 224
     np.testing.assert_array_equal(everything.mask, expected.mask)
@@ -59,7 +59,7 @@ def test_bands_without_data_are_left_out_and_nodata_nan_and_infinity_masked(tmp_
     path = write.tif(tmp_path / "field.tif", cube, tags=band_tags(6, bad=[5]), nodata=-1)
     scene = read_scene(path)
     np.testing.assert_array_equal(scene.cube, cube[:, :, [0, 2, 3]])
-    assert scene.left_out == {2: "no data", 5: "no data", 6: "marked as bad"}
+    assert scene.dropped_bands == {2: "no data", 5: "no data", 6: "marked as bad"}
     assert np.argwhere(~scene.mask).tolist() == [[0, 1], [2, 3], [4, 5]]
     assert scene.wavelengths.tolist() == [400, 420, 430]
     everything = read_scene(path, drop_bad_bands=False)

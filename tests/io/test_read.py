@@ -24,7 +24,7 @@ def test_every_format_holds_the_same_scene(tmp_path, write):
         np.testing.assert_array_equal(scene.cube, cube)
         np.testing.assert_array_equal(scene.labels, labels[:, :, 0])
         assert scene.mask.all()
-        assert scene.left_out == {}
+        assert scene.dropped_bands == {}
         assert scene.fwhm is None
         X, y = scene.labeled_pixels()
         np.testing.assert_array_equal(np.asarray(X), cube[X.rows, X.cols])

@@ -18,8 +18,8 @@ from sklearn_hsiode import (
     predict_map,
 )
 from sklearn_hsiode.io import FileScene, read_scene
-from sklearn_hsiode.io.file_scene import WindowedScene
-from sklearn_hsiode.io.sources import ArraySource
+from sklearn_hsiode.io._file_scene import WindowedScene
+from sklearn_hsiode.io._sources import ArraySource
 
 LABELS = np.arange(63, dtype=np.uint8).reshape(7, 9, 1) % 4
 WINDOWS = [
@@ -82,7 +82,7 @@ def assert_equal(scene, other):
 def test_windows_of_a_file_are_those_of_the_scene_in_memory(in_memory, in_file):
     for window in WINDOWS:
         assert_equal(in_file.window(*window), in_memory.window(*window))
-    assert not in_file.is_read
+    assert not in_file.is_loaded
 
 
 def test_a_scene_in_a_file_is_as_one_in_memory(in_memory, in_file):
@@ -90,15 +90,15 @@ def test_a_scene_in_a_file_is_as_one_in_memory(in_memory, in_file):
     assert type(in_memory) is FileScene
     X, y = in_file.labeled_pixels()
     assert X.shape == (len(y), 6)
-    assert not in_file.is_read
+    assert not in_file.is_loaded
     expected_X, expected_y = in_memory.labeled_pixels()
     np.testing.assert_array_equal(y, expected_y)
     for rows in (slice(None), [7, 3, 3, 40], slice(0, 0)):
         np.testing.assert_array_equal(np.asarray(X[rows]), np.asarray(expected_X[rows]))
     np.testing.assert_array_equal(X[:, 2], expected_X[:, 2])
-    assert not in_file.is_read
+    assert not in_file.is_loaded
     assert_equal(in_file, in_memory)
-    assert in_file.is_read
+    assert in_file.is_loaded
     np.testing.assert_array_equal(np.asarray(X), np.asarray(expected_X))
     assert_equal(in_file.window(*WINDOWS[1]), in_memory.window(*WINDOWS[1]))
     np.testing.assert_array_equal(in_file.classes, in_memory.classes)
@@ -139,7 +139,7 @@ def test_a_map_never_asks_for_the_whole_cube(in_file, in_memory, monkeypatch):
 @pytest.mark.parametrize("bands", [[4, 1], slice(2, 5), [3, 3, 0], np.arange(6) % 2 == 0])
 def test_some_bands_are_read_without_the_others(in_file, in_memory, bands):
     some = in_file.select_bands(bands)
-    assert not in_file.is_read
+    assert not in_file.is_loaded
     assert_equal(some, in_memory.select_bands(bands))
 
 
@@ -152,7 +152,7 @@ def test_patches_of_a_scene_in_a_file_are_those_of_one_in_memory(in_file, in_mem
     found, expected = patches(in_file), patches(in_memory)
     for rows in (slice(None), [20], [30, 2, 2]):
         np.testing.assert_array_equal(np.asarray(found[rows]), np.asarray(expected[rows]))
-    assert not in_file.is_read
+    assert not in_file.is_loaded
 
 
 def test_patches_of_a_scene_in_a_file_read_no_other_pixels(in_file, monkeypatch):
@@ -194,7 +194,7 @@ def test_a_model_is_trained_on_a_scene_in_a_file_as_on_one_in_memory(in_file, in
         return model.predict_proba(X)
 
     np.testing.assert_array_equal(probabilities(in_file), probabilities(in_memory))
-    assert not in_file.is_read
+    assert not in_file.is_loaded
 
 
 def test_bad_bands_that_stay_mark_patches_with_gaps(tmp_path, write, by_window):
@@ -208,7 +208,7 @@ def test_bad_bands_that_stay_mark_patches_with_gaps(tmp_path, write, by_window):
     model = ODENetClassifier(n_filters=8, max_epochs=1)
     with pytest.raises(ValueError, match="NaN or infinity at or around 1 of 2 pixels"):
         model.fit(patches, [1, 2])
-    assert not scene.is_read
+    assert not scene.is_loaded
 
 
 @settings(deadline=None)
@@ -231,7 +231,7 @@ def test_blocks_cover_an_image_once_and_hold_no_more_than_they_may(shape, block,
     pixel = 2 * n_bands
     largest = max(4 * max(at_once, pixel), pixel * block[1])  # the row of a block stays whole
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_hsiode.io.sources.AT_ONCE", at_once)
+        patch.setattr("sklearn_hsiode.io._sources.AT_ONCE", at_once)
         for rows, cols in source.blocks(n_bands):
             seen[rows, cols] += 1
             assert seen[rows, cols].size * pixel <= largest
@@ -240,17 +240,17 @@ def test_blocks_cover_an_image_once_and_hold_no_more_than_they_may(shape, block,
 
 def test_bands_in_order_stay_in_the_file(in_file, in_memory):
     some = in_file.select_bands([1, 4])
-    assert not some.is_read
+    assert not some.is_loaded
     X, _ = some.labeled_pixels()
     expected, _ = in_memory.labeled_pixels()
     np.testing.assert_array_equal(np.asarray(X), np.asarray(expected)[:, [1, 4]])
-    assert not some.is_read
+    assert not some.is_loaded
 
 
 def test_a_scene_in_a_file_is_pickled_without_its_cube(in_file, in_memory):
     restored = pickle.loads(pickle.dumps(in_file))
     assert isinstance(restored, WindowedScene)
-    assert not restored.is_read
+    assert not restored.is_loaded
     assert_equal(restored, in_memory)
     assert_equal(pickle.loads(pickle.dumps(restored)), in_memory)
 
@@ -274,7 +274,7 @@ def test_what_was_read_from_a_file_keeps_what_it_knows_when_pickled(tmp_path, wr
     tags = [{"wavelength": 500, "fwhm": 5, "bbl": 1}, {"wavelength": 600, "fwhm": 6, "bbl": 0}]
     path = write.tif(tmp_path / "field.tif", write.cube((4, 5, 2)), tags=tags)
     restored = pickle.loads(pickle.dumps(read_scene(path)))
-    assert restored.left_out == {2: "marked as bad"}
+    assert restored.dropped_bands == {2: "marked as bad"}
     assert restored.wavelengths.tolist() == [500]
     assert not restored.cube.flags.writeable
 
@@ -309,14 +309,14 @@ def test_bands_without_data_in_a_large_file_are_named_once(tmp_path, write, by_w
         scene.labeled_pixels() if scene.labels is not None else scene.pixels()
 
 
-def test_bad_bands_of_a_large_file_are_left_out(tmp_path, write, by_window):
+def test_bad_bands_of_a_large_file_are_dropped_bands(tmp_path, write, by_window):
     cube = write.cube()
     cube[:, :, 2] = -1
     header = write.envi(
         tmp_path / "field.hdr", cube, bbl="{1, 1, 0, 1, 1, 1}", data_ignore_value=-1
     )
     scene = read_scene(header)
-    assert scene.left_out == {3: "marked as bad"}
+    assert scene.dropped_bands == {3: "marked as bad"}
     part = scene.window(slice(0, 3), slice(0, 3))
     np.testing.assert_array_equal(part.cube, cube[:3, :3, [0, 1, 3, 4, 5]])
     everything = read_scene(header, drop_bad_bands=False)
@@ -332,7 +332,7 @@ def test_a_large_file_is_opened_without_being_read(tmp_path, write):
         file.truncate(20000 * 1000 * 50 * 2)  # 2 GB of a sparse file
     scene = read_scene(header)
     assert scene.shape == (20000, 1000, 50)
-    assert not scene.is_read
+    assert not scene.is_loaded
     assert scene.window(slice(19990, 20000), slice(990, 1000)).shape == (10, 10, 50)
 
 

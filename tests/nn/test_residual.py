@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from sklearn_hsiode.nn import ResidualUnit
-from sklearn_hsiode.nn.residual import group_norm
+from sklearn_hsiode.nn._residual import group_norm
 
 few_examples = settings(deadline=None, max_examples=30)
 

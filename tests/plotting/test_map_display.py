@@ -6,7 +6,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode.colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
+from sklearn_hsiode._colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 
 pytestmark = pytest.mark.usefixtures("pyplot")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode.colors import INVALID_COLOR, class_colors
+from sklearn_hsiode._colors import INVALID_COLOR, class_colors
 from sklearn_hsiode.plotting import SceneDisplay
 
 pytestmark = pytest.mark.usefixtures("pyplot")

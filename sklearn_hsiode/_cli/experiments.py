@@ -1,0 +1,228 @@
+"""The commands demo, benchmark and solvers."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from sklearn_hsiode._cli.options import (
+    add_command,
+    add_network,
+    add_scene,
+    add_seed,
+    add_solver,
+    chosen_recipe,
+    opened,
+    share_or_number,
+)
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._benchmark import run_benchmark
+from sklearn_hsiode.benchmark._maps import draw_maps
+from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
+from sklearn_hsiode.benchmark._run import Run
+from sklearn_hsiode.benchmark._solvers import (
+    draw_solvers,
+    resolved_accuracy,
+    solver_models,
+    solvers_table,
+)
+from sklearn_hsiode.benchmark._tables import overlap_sentence, results_table, write_tables
+from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+
+_RECIPE_OF = {"paper": "paper", "spatial": "default"}
+AT_RANDOM = (
+    "Test pixels were drawn at random among the training pixels, which flatters every model, and"
+    " those on patches most: compare with the row of the coordinates, and with --protocol spatial."
+)
+IN_BLOCKS = (
+    "Whole blocks of ground were held out, and no patch of a test pixel shares a pixel with one of"
+    " a training pixel as long as the buffer is at least the patch size less one."
+)
+
+
+def add_experiments(subparsers: Any) -> None:
+    """The commands demo, benchmark and solvers."""
+    demo_parser = add_command(
+        subparsers,
+        demo,
+        "demo",
+        "compare networks, classical estimators and bare coordinates on a synthetic scene, or on"
+        " yours",
+        "hsiode demo --out maps",
+    )
+    add_scene(demo_parser, required=False)
+    benchmark_parser = add_command(
+        subparsers,
+        benchmark,
+        "benchmark",
+        "the paper's experiment, or an honest one, on your own scene",
+        "hsiode benchmark --scene SalinasA_corrected.mat --labels SalinasA_gt.mat"
+        " --protocol spatial --models ode-net svm coordinates",
+    )
+    solvers_parser = add_command(
+        subparsers,
+        solvers,
+        "solvers",
+        "compare the ODE's solvers with residual networks, split as in the paper",
+        "hsiode solvers --scene indian_pines.npy --labels Indian_pines_gt.mat --repeats 3",
+    )
+    for parser, name in (
+        (demo_parser, "demo"),
+        (benchmark_parser, "benchmark"),
+        (solvers_parser, "solvers"),
+    ):
+        add_seed(parser)
+        out = Path(f"hsiode-{name}")
+        parser.add_argument(
+            "--out", type=Path, default=out, help="folder to write (default %(default)s)"
+        )
+    for parser, repeats in ((benchmark_parser, "10, spatial: 1"), (solvers_parser, "3")):
+        add_scene(parser)
+        parser.add_argument(
+            "--train-size",
+            type=share_or_number,
+            help="share of each class that trains, or number of its pixels (default: 0.03;"
+            " spatial: all that the buffer leaves)",
+        )
+        parser.add_argument("--repeats", type=int, help=f"of the splits (default {repeats})")
+        parser.add_argument("--n-jobs", type=int, help="runs at the same time (default: 1)")
+        add_network(parser)
+    solvers_parser.set_defaults(protocol="paper", solver=None, n_steps=None)
+    add_solver(benchmark_parser)
+    _add_protocol(benchmark_parser)
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--protocol",
+        choices=("paper", "spatial"),
+        default="paper",
+        help="pixels of each class at random, as in the paper, or whole blocks of ground with a"
+        " buffer around them (default %(default)s)",
+    )
+    parser.add_argument(
+        "--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all"
+    )
+    parser.add_argument("--folds", type=int, help="spatial only (default 5)")
+    parser.add_argument("--block-size", type=int, help="side in pixels, spatial only (default 32)")
+    parser.add_argument(
+        "--buffer", type=int, help="in pixels, spatial only (default: patch size less one)"
+    )
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Compare the models on a synthetic scene, or on the user's."""
+    _check_folder(options.out)
+    if (options.scene is None) != (options.labels is None):
+        raise ValueError("--scene and --labels go together.")
+    scene = opened(options) if options.scene else make_scene(random_state=options.random_state)
+    print(scene)
+    models = benchmark_models(("ode-net", "resnet", "svm", "random-forest", "coordinates"))
+    cv = PerClassShuffleSplit(0.05, n_splits=1, random_state=options.random_state)
+    runs = run_benchmark(scene, models, cv, random_state=options.random_state)
+    print(results_table(scene, runs))
+    print(AT_RANDOM)
+    options.out.mkdir(parents=True, exist_ok=True)
+    draw_maps(scene, runs, options.out / "maps.png")
+    print(f"Classification maps: {(options.out / 'maps.png').resolve()}")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Compare models on the user's scene, in the chosen protocol."""
+    _check_folder(options.out)
+    scene = opened(options)
+    print(scene)
+    recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
+    at_random = options.protocol == "paper"
+    cv = _at_random(options) if at_random else _in_blocks(options, recipe.patch_size)
+    runs = run_benchmark(
+        scene,
+        benchmark_models(options.models, recipe),
+        cv,
+        random_state=options.random_state,
+        folder=options.out,
+        patch_size=recipe.patch_size,
+        n_jobs=options.n_jobs,
+    )
+    print(results_table(scene, runs))
+    print(overlap_sentence(runs))
+    print(AT_RANDOM if at_random else IN_BLOCKS)
+    _write(scene, runs, options)
+
+
+def solvers(options: argparse.Namespace) -> None:
+    """Compare the ODE's solvers on the user's scene."""
+    _check_folder(options.out)
+    scene = opened(options)
+    print(scene)
+    runs = run_benchmark(
+        scene,
+        solver_models(chosen_recipe(options, scene, _RECIPE_OF[options.protocol])),
+        _at_random(options, repeats=3),
+        random_state=options.random_state,
+        folder=options.out,
+        measure=resolved_accuracy,
+        n_jobs=options.n_jobs,
+    )
+    table = solvers_table(runs)
+    print(table)
+    with complete_file(options.out / "solvers.md") as unfinished:
+        unfinished.write_text(table + "\n", encoding="utf-8")
+    draw_solvers(runs, options.out / "solvers.png")
+    _write(scene, runs, options)
+
+
+def _write(scene: Scene, runs: list[Run], options: argparse.Namespace) -> None:
+    given = {
+        name: value.name if isinstance(value, Path) else value
+        for name, value in vars(options).items()
+        if name not in ("run", "debug")
+    }
+    write_tables(scene, runs, options.out, about=given)
+    draw_maps(scene, runs, options.out / "maps.png")
+    print(f"Tables, maps and every run: {options.out.resolve()}")
+
+
+def _at_random(options: argparse.Namespace, repeats: int = 10) -> PerClassShuffleSplit:
+    for name in ("folds", "block_size", "buffer"):
+        if getattr(options, name, None) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} goes with --protocol spatial.")
+    train_size = 0.03 if options.train_size is None else options.train_size
+    return PerClassShuffleSplit(train_size, _repeats(options, repeats), options.random_state)
+
+
+def _in_blocks(options: argparse.Namespace, patch_size: int) -> list[SpatialBlockKFold]:
+    return [
+        SpatialBlockKFold(
+            5 if options.folds is None else options.folds,
+            32 if options.block_size is None else options.block_size,
+            patch_size - 1 if options.buffer is None else options.buffer,
+            options.random_state + repeat,
+            train_size=options.train_size,
+        )
+        for repeat in range(_repeats(options, 1))
+    ]
+
+
+def _repeats(options: argparse.Namespace, default: int) -> int:
+    repeats: int = default if options.repeats is None else options.repeats
+    if repeats < 1:
+        raise ValueError(f"--repeats must be at least 1, got {repeats}.")
+    return repeats
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse before the training what would fail after it."""
+    if find_spec("matplotlib") is None:
+        raise ImportError("pictures are drawn with matplotlib: pip install 'sklearn-hsiode[plot]'.")
+    present = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with TemporaryFile(dir=present):
+            pass
+    except OSError as error:
+        raise OSError(f"--out {folder} is no folder that can be written: {error}") from error

@@ -1,0 +1,276 @@
+"""The commands info, train and map."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Iterable
+from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode._cli.options import (
+    add_command,
+    add_labels,
+    add_network,
+    add_scene,
+    add_seed,
+    add_solver,
+    chosen_recipe,
+    opened,
+)
+from sklearn_hsiode._mapping import predict_map
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
+from sklearn_hsiode.benchmark._run import last_step, seeded
+from sklearn_hsiode.classifiers._base import PatchClassifier
+from sklearn_hsiode.io import FileScene, read_scene
+from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io._envi import envi_files
+from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
+from sklearn_hsiode.plotting import ClassificationMapDisplay
+
+# By how many nanometres a band may differ from the one that a model was trained with.
+SAME_BAND = 1.0
+LARGEST_PICTURE = 2000  # pixels of a map along the longer side of its picture
+TRAINABLE = [name for name in MODELS if name != "coordinates"]
+
+
+def add_models(subparsers: Any) -> None:
+    """The commands info, train and map."""
+    parser = add_command(
+        subparsers,
+        info,
+        "info",
+        "what is in a file: size, bands, wavelengths, coordinate system, classes",
+        "hsiode info SalinasA_corrected.mat --labels SalinasA_gt.mat",
+    )
+    parser.add_argument("scene", type=Path, help="file with the image")
+    add_labels(parser, required=False)
+
+    parser = add_command(
+        subparsers,
+        train,
+        "train",
+        "train a model on all labelled pixels of a scene, and save it",
+        "hsiode train --scene SalinasA_corrected.mat --labels SalinasA_gt.mat --out salinas.model",
+    )
+    add_scene(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file of the model")
+    parser.add_argument(
+        "--model", choices=TRAINABLE, default="ode-net", help="kind (default %(default)s)"
+    )
+    add_network(parser)
+    add_solver(parser)
+    add_seed(parser)
+    _add_overwrite(parser)
+
+    parser = add_command(
+        subparsers,
+        classify,
+        "map",
+        "classify every pixel of a scene with a saved model, as GeoTIFF",
+        "hsiode map --model salinas.model --scene SalinasA_corrected.mat --out map.tif --png",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="file that train has written")
+    parser.add_argument("--scene", type=Path, required=True, help="file with the image")
+    parser.add_argument(
+        "--variable", help="name of the image in a .mat or .npz file (default: the only cube)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="GeoTIFF of the classes")
+    parser.add_argument(
+        "--proba", action="store_true", help="also OUT_proba.tif: probability of each class"
+    )
+    parser.add_argument(
+        "--confidence",
+        action="store_true",
+        help="also OUT_confidence.tif: largest probability, margin, entropy",
+    )
+    parser.add_argument("--png", action="store_true", help="also OUT.png: a picture with a legend")
+    parser.add_argument(
+        "--window",
+        type=int,
+        default=512,
+        help="side in pixels of the squares that are read at a time (default %(default)s)",
+    )
+    _add_overwrite(parser)
+
+
+def info(options: argparse.Namespace) -> None:
+    """Tell what is in a file."""
+    scene = opened(options)
+    rows, cols, bands = scene.shape
+    size = rows * cols * bands * scene.dtype.itemsize
+    print(f"{scene.name}: {rows} x {cols} pixels, {bands} bands of {scene.dtype}")
+    print(f"memory needed for all of it: {size / 1e6:.1f} MB")
+    if scene.wavelengths is None:
+        print("wavelengths: not told")
+    else:
+        print(f"wavelengths: {scene.wavelengths.min():g} to {scene.wavelengths.max():g} nm")
+    if scene.is_loaded:
+        print(f"valid pixels: {np.count_nonzero(scene.mask)}")
+    _print_dropped_bands(scene)
+    print(f"coordinate reference system: {scene.crs or 'none'}")
+    if scene.labels is not None:
+        _, y = scene.labeled_pixels()
+        for label, count in zip(*np.unique(y, return_counts=True), strict=True):
+            name = scene.class_names.get(label.item(), "")
+            print(f"class {label}: {count} pixels {name}".rstrip())
+
+
+def _print_dropped_bands(scene: FileScene) -> None:
+    for band, why in scene.dropped_bands.items():
+        print(f"left out: band {band}, {why}")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train a model on all labelled pixels of a scene, and save it."""
+    _check_outputs(options, [options.out], [options.scene, options.labels])
+    _check_options(options)
+    if find_spec("skops") is None:
+        raise ImportError("models are saved with skops: pip install 'sklearn-hsiode[models]'.")
+    scene = opened(options)
+    print(scene)
+    _print_dropped_bands(scene)
+    X, y = scene.labeled_pixels()
+    _, counts = np.unique(y, return_counts=True)
+    if len(counts) < 2 or counts.max() < 2:
+        raise ValueError(
+            f"{options.labels} labels {len(y)} valid pixels of {len(counts)} classes, but a model"
+            " needs two classes at least, and two pixels of one."
+        )
+    model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
+    model = seeded(model[options.model], options.random_state)
+    if isinstance(last_step(model), PatchClassifier):
+        last_step(model).set_params(verbose=1)
+    save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
+    print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+
+
+def classify(options: argparse.Namespace) -> None:
+    """Classify every pixel of a scene with a saved model."""
+    outputs = _outputs(options)
+    _check_outputs(options, outputs.values(), [options.scene, options.model])
+    if options.out.suffix.lower() not in (".tif", ".tiff"):
+        raise ValueError(f"--out {options.out} must end in .tif, as GeoTIFFs do.")
+    about, model = describe_model(options.model), load_model(options.model)
+    scene = read_scene(options.scene, variable=options.variable)
+    _print_dropped_bands(scene)
+    _check_bands(about, scene)
+    if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"--proba and --confidence need a model with probabilities, which {options.model} has"
+            " not (an SVM has none): train --model random-forest, logistic-regression, ode-net or"
+            " resnet."
+        )
+    labels = np.asarray(model.classes_).tolist()
+    names = dict(zip(labels, about["class_names"] or map(str, labels), strict=True))
+    for method, path in outputs.items():
+        if method == "picture":
+            _draw(outputs["predict"], path)
+        else:
+            predict_map(
+                model,
+                scene,
+                method=method,
+                out=path,
+                window=options.window,
+                class_names=names,
+                overwrite=options.overwrite,
+                progress=True,
+            )
+        print(f"{method}: {path.resolve()}")
+
+
+def _outputs(options: argparse.Namespace) -> dict[str, Path]:
+    """Every file to write, by what it holds."""
+    out: Path = options.out
+    outputs = {"predict": out}
+    if options.proba:
+        outputs["predict_proba"] = out.with_name(f"{out.stem}_proba{out.suffix}")
+    if options.confidence:
+        outputs["confidence"] = out.with_name(f"{out.stem}_confidence{out.suffix}")
+    if options.png:
+        outputs["picture"] = out.with_suffix(".png")
+    return outputs
+
+
+def _check_outputs(
+    options: argparse.Namespace, outputs: Iterable[Path], inputs: Iterable[Path]
+) -> None:
+    """Refuse before the work what would fail after it, or would destroy what it works on."""
+    seen = {part.resolve() for path in inputs for part in (envi_files(path) or [path])}
+    for path in outputs:
+        if path.resolve() in seen:
+            raise ValueError(f"{path} is read, or written, already: name another file.")
+        seen.add(path.resolve())
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file.")
+        if path.exists() and not options.overwrite:
+            raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
+        try:
+            with TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OSError(f"{folder} cannot be written to: {error}") from error
+
+
+def _check_bands(about: dict[str, Any], scene: FileScene) -> None:
+    """Refuse a scene whose bands are as many as those of the training, but others."""
+    wanted, missing = about["wavelengths"], about["dropped_bands"]
+    if about["n_bands"] != scene.n_bands:
+        return  # this is predict_map's to refuse
+    if wanted is not None and scene.wavelengths is not None:
+        apart = np.abs(scene.wavelengths - wanted)
+        if apart.max() > SAME_BAND:
+            band = int(apart.argmax())
+            raise ValueError(
+                f"The model was trained at other wavelengths: band {band + 1} is at"
+                f" {scene.wavelengths[band]:g} nm in this scene and was at {wanted[band]:g} nm."
+            )
+    elif missing and scene.dropped_bands and missing != sorted(scene.dropped_bands):
+        raise ValueError(
+            f"The model was trained without bands {', '.join(map(str, missing))} of its file, but"
+            f" this scene is without bands {', '.join(map(str, sorted(scene.dropped_bands)))}."
+        )
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse what the chosen model does not have."""
+    of_solver = ("solver", "n_steps")
+    of_networks = ("patch_size", "components", "recipe", "epochs", "device", *of_solver)
+    others: dict[str, tuple[str, ...]] = {"ode-net": (), "resnet": of_solver}
+    for name in others.get(options.model, of_networks):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')} does not go with --model {options.model}."
+            )
+
+
+def _draw(class_map: Path, path: Path) -> None:
+    """A picture of a map of classes that predict_map has written."""
+    import rasterio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        file = rasterio.open(class_map)
+    with file:
+        step = ceil(max(file.shape) / LARGEST_PICTURE)
+        size = ceil(file.height / step), ceil(file.width / step)
+        codes, tags = file.read(1, out_shape=size), file.tags(1)  # the nearest pixels
+    names = {int(tag.removeprefix("class_")): name for tag, name in tags.items()}
+    scene = Scene(np.zeros((*codes.shape, 1), dtype=np.uint8), class_names=names)
+    figure: Any = ClassificationMapDisplay.from_predictions(scene, codes).figure_
+    with complete_file(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=150)
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")

@@ -1,0 +1,144 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._models import RECIPES, Recipe
+from sklearn_hsiode.io import FileScene, read_scene
+from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
+
+
+def add_command(
+    subparsers: Any,
+    run: Callable[[argparse.Namespace], None],
+    name: str,
+    purpose: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    """A command, which is run with its options."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        name, help=purpose, description=purpose, epilog=f"example: {example}"
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--debug", action="store_true", help="show where an error comes from, with a traceback"
+    )
+    return parser
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """--random-state."""
+    parser.add_argument("--random-state", type=int, default=0, help="seed (default %(default)s)")
+
+
+def add_scene(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--scene, and what :func:`add_labels` adds."""
+    parser.add_argument(
+        "--scene",
+        type=Path,
+        required=required,
+        help="file with the image: MATLAB, ENVI, GeoTIFF, NumPy or what else rasterio opens",
+    )
+    add_labels(parser, required)
+
+
+def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
+    """--labels and how it, and the scene, are to be read."""
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        required=required,
+        help="file with the ground truth: a raster on the image's grid, or polygons and points"
+        " (GeoPackage, GeoJSON, shapefile)",
+    )
+    parser.add_argument("--class-column", help="column of the polygons that holds the classes")
+    parser.add_argument(
+        "--variable", help="name of the image in a .mat or .npz file (default: the only cube)"
+    )
+    parser.add_argument(
+        "--labels-variable",
+        help="name of the labels in a .mat or .npz file (default: the only raster of that size)",
+    )
+
+
+def opened(options: argparse.Namespace) -> FileScene:
+    """The scene that is asked for, with its labels."""
+    return read_scene(
+        options.scene,
+        options.labels,
+        class_column=options.class_column,
+        variable=options.variable,
+        labels_variable=options.labels_variable,
+    )
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    """How the networks see the scene and are trained."""
+    parser.add_argument("--patch-size", type=int, help="in pixels (default: the recipe's)")
+    parser.add_argument(
+        "--components",
+        type=int,
+        help="principal components of the whole scene that the networks see instead of its bands"
+        " (default: the recipe's); classical models see all bands",
+    )
+    parser.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        help="how the networks are trained: as in the paper, or with this package's defaults",
+    )
+    parser.add_argument("--epochs", type=int, help="of the networks (default: the recipe's)")
+    parser.add_argument("--device", help="of the networks: cpu, cuda, cuda:1 (default: auto)")
+
+
+def add_solver(parser: argparse.ArgumentParser) -> None:
+    """--solver and --n-steps."""
+    parser.add_argument(
+        "--solver",
+        choices=FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS,
+        help="of the ODE-net (default: the recipe's)",
+    )
+    parser.add_argument("--n-steps", type=int, help="of a solver on a fixed grid (default 2)")
+
+
+def share_or_number(text: str) -> float | int:
+    """A share such as 0.03, or a number of pixels such as 50."""
+    try:
+        return int(text) if text.lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a share such as 0.03 nor a number of pixels such as 50"
+        ) from None
+
+
+def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Recipe:
+    """The chosen recipe, with what the user wants otherwise."""
+    recipe = RECIPES[options.recipe or default]
+    training = _given(max_epochs=options.epochs, device=options.device)
+    solving = _given(solver=options.solver, n_steps=options.n_steps)
+    recipe = replace(
+        recipe,
+        **_given(patch_size=options.patch_size, components=options.components),
+        training=recipe.training | training,
+        solving=recipe.solving | solving,
+    )
+    if recipe.components is not None and not 1 <= recipe.components <= scene.n_bands:
+        raise ValueError(
+            f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
+            f" {recipe.components}."
+        )
+    if "n_steps" in solving and recipe.solving.get("solver") in ADAPTIVE_SOLVERS:
+        raise ValueError(
+            f"--n-steps goes with a solver on a fixed grid, but {recipe.solving['solver']} chooses"
+            " its steps: add --solver euler, say."
+        )
+    return recipe
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}

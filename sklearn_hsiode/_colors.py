@@ -1,0 +1,108 @@
+"""The colour of each class, the same in every picture of a scene."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import UNLABELED
+from sklearn_hsiode.metrics import display_names
+
+# Found by a search for the 16 colours that are farthest from each other, and from black and
+# white, in CIELAB (at least 22) and in CIEDE2000 (at least 12), to the eye with all three cones
+# as well as under full protanopia and deuteranopia (Machado, Oliveira & Fernandes 2009,
+# doi:10.1109/TVCG.2009.113). Okabe and Ito's seven come to 17 and 12.
+PALETTE = (
+    "3060A0 E0A030 C00060 40FFA0 B050FF 707000 80E0FF 603000"
+    " D07060 A0A0FF 90C0A0 0000C0 C0FF30 601060 C080B0 004030"
+)
+NO_CLASS_COLOR = (0.0, 0.0, 0.0)
+ERROR_COLOR = (1.0, 1.0, 1.0)
+INVALID_COLOR = (0.6, 0.6, 0.6)
+
+_GOLDEN = (5**0.5 - 1) / 2
+_STRONGEST_SHADE = 0.7
+
+
+def class_colors(n_classes: int) -> np.ndarray:
+    """Colours that stay apart for readers with and without colour blindness.
+
+    The first 16 are chosen for it. Later ones are lighter and darker shades of these, none of
+    which occurs twice. A class keeps its colour when others come after it.
+
+    Parameters
+    ----------
+    n_classes : int
+        How many colours.
+
+    Returns
+    -------
+    colors : array of shape (n_classes, 3)
+        Red, green and blue from 0 to 1. Neither black, the colour of pixels without a class,
+        nor white is among them.
+
+    Raises
+    ------
+    ValueError
+        When `n_classes` is negative.
+
+    Examples
+    --------
+    >>> from sklearn_hsiode._colors import class_colors
+    >>> (255 * class_colors(2)).round()
+    array([[ 48.,  96., 160.],
+           [224., 160.,  48.]])
+    """
+    if n_classes < 0:
+        raise ValueError(f"n_classes must not be negative, got {n_classes}.")
+    palette = np.array([list(bytes.fromhex(color)) for color in PALETTE.split()]) / 255
+    rounds, index = np.divmod(np.arange(n_classes), len(palette))
+    target = (rounds % 2)[:, np.newaxis]  # white and black by turns
+    # Multiples of the golden ratio spread evenly between 0 and 1 and never meet.
+    strength = _STRONGEST_SHADE * ((rounds + 1) // 2 * _GOLDEN % 1)[:, np.newaxis]
+    return palette[index] * (1 - strength) + target * strength
+
+
+def unlabeled_value(raster: np.ndarray) -> int | str:
+    """What stands for no class in a raster of labels."""
+    return "" if raster.dtype.kind in "UO" else UNLABELED
+
+
+def known_classes(scene: Scene, class_map: np.ndarray | None = None) -> np.ndarray:
+    """Sorted labels that a scene's raster holds or that have a name; their place is their colour.
+
+    Without a label raster, the map's own labels count instead.
+    """
+    raster = class_map if scene.labels is None else scene.labels
+    if raster is None:
+        return np.empty(0, dtype=int)
+    kind = str if raster.dtype.kind == "U" else (int, np.integer)
+    with_name = [label for label in scene.class_names if isinstance(label, kind)]
+    found = {*np.unique(raster).tolist(), *with_name} - {unlabeled_value(raster)}
+    return np.array(sorted(found), dtype=None if found else raster.dtype)
+
+
+def valid_labels(scene: Scene) -> np.ndarray | None:
+    """The label raster without the labels of invalid pixels, or None."""
+    if scene.labels is None:
+        return None
+    return np.where(scene.mask, scene.labels, unlabeled_value(scene.labels))
+
+
+def colorize(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """RGB picture (rows, cols, 3) of a label raster."""
+    colors = np.vstack([class_colors(len(classes)), NO_CLASS_COLOR])
+    codes = np.where(np.isin(labels, classes), np.searchsorted(classes, labels), -1)
+    return colors[codes]
+
+
+def class_entries(
+    classes: np.ndarray, names: Mapping[Any, str] | None, rasters: Sequence[np.ndarray]
+) -> list[tuple[str, Any]]:
+    """Name and colour of each class that one of the rasters holds, for a legend."""
+    occurs = np.isin(classes, np.concatenate([raster.ravel() for raster in rasters]))
+    pairs = zip(display_names(classes, names), class_colors(len(classes)), strict=True)
+    return [pair for pair, drawn in zip(pairs, occurs, strict=True) if drawn]

@@ -1,0 +1,207 @@
+"""Fit and test every model on every split, and keep what is finished."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from tqdm.auto import tqdm
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._fingerprint import benchmark_settings, model_parameters
+from sklearn_hsiode.benchmark._run import (
+    Failure,
+    Measure,
+    Run,
+    last_step,
+    run_or_failure,
+    seeded,
+)
+from sklearn_hsiode.benchmark._store import ResultsFile, load_map, save_map
+from sklearn_hsiode.classifiers._base import PatchClassifier
+from sklearn_hsiode.classifiers._devices import resolve_device
+from sklearn_hsiode.model_selection._overlap import check_patch_size
+
+
+def run_benchmark(
+    scene: Scene,
+    models: Mapping[str, Any],
+    cv: Any,
+    *,
+    groups: Any = None,
+    random_state: int = 0,
+    folder: str | Path | None = None,
+    patch_size: int | None = None,
+    measure: Measure | None = None,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> list[Run]:
+    """Fit and test every model on every split of a scene's labelled pixels.
+
+    Parameters
+    ----------
+    scene : Scene
+        With labels.
+    models : dict of str to estimator
+        What to compare. Each is cloned for each split, and every parameter of it, or of a step
+        in it, that is called `random_state` is set to ``random_state + split``.
+    cv : splitter, or list of splitters
+        Any of scikit-learn's, or of :mod:`sklearn_hsiode.model_selection`, or what else
+        :func:`~sklearn.model_selection.check_cv` takes. The splits of a list follow on each
+        other, as repeats with other seeds. A model gets the pixels of a split in the order of
+        the scene.
+    groups : array of shape (n_labelled,), default=None
+        For a splitter that wants them.
+    random_state : int, default=0
+        Seed of the models. The splitter has its own.
+    folder : path, default=None
+        Where every finished run is kept at once, in ``runs.jsonl``, and the maps of the first
+        split. With the same settings, a benchmark goes on where it was interrupted; models may
+        be added.
+    patch_size : int, default=None
+        Tell how far the patches of this size overlap between training and test pixels.
+    measure : callable, default=None
+        Called with the fitted model and the test pixels' X and y; it returns further figures
+        by name.
+    n_jobs : int, default=None
+        Runs at the same time, in processes. None means 1.
+    progress : bool, default=True
+        Show a bar of runs done and time left.
+
+    Returns
+    -------
+    runs : list of Run
+        Of the given models, in their order, split by split.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds runs of other settings, which stay as they are, or a parameter of
+        a network is out of range; before the first run.
+    OSError
+        When the folder cannot be written, before the first run.
+    RuntimeError
+        When runs have failed, after all others have been done.
+
+    Examples
+    --------
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_hsiode.benchmark import results_table, run_benchmark
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> from sklearn_hsiode.model_selection import SpatialBlockKFold
+    >>> runs = run_benchmark(
+    ...     make_scene(random_state=0), {"svm": SVC()}, SpatialBlockKFold(), progress=False
+    ... )
+    >>> len(runs)
+    5
+    """
+    X, y = scene.labeled_pixels()
+    _check(models, random_state, patch_size, n_jobs)
+    splitters = _splitters(cv, y)
+    splits = [
+        (np.sort(train), np.sort(test))
+        for splitter in splitters
+        for train, test in splitter.split(X, y, groups)
+    ]
+    store = None
+    if folder is not None:
+        settings = benchmark_settings(
+            scene,
+            splitters,
+            splits,
+            random_state=int(random_state),
+            patch_size=None if patch_size is None else int(patch_size),
+            measure=None if measure is None else getattr(measure, "__qualname__", repr(measure)),
+        )
+        parameters = {name: model_parameters(model) for name, model in models.items()}
+        store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
+    wanted = [(name, i) for i in range(len(splits)) for name in models]
+    finished = {} if store is None else _kept(store, wanted)
+    missing = [key for key in wanted if key not in finished]
+    show_epochs = progress and n_jobs in (None, 1)
+    jobs = [
+        delayed(run_or_failure)(
+            name,
+            _prepared(models[name], int(random_state) + i, show_epochs),
+            X,
+            y,
+            splits[i],
+            i,
+            int(random_state) + i,
+            patch_size,
+            measure,
+        )
+        for name, i in missing
+    ]
+    bar = tqdm(
+        Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs),
+        total=len(wanted),
+        initial=len(finished),
+        desc="benchmark",
+        unit="run",
+        disable=not progress or not missing,
+    )
+    failures = []
+    for run in bar:
+        if isinstance(run, Failure):
+            failures.append(run)
+            bar.write(str(run), file=sys.stderr)
+            continue
+        if store is not None:
+            save_map(store.path.parent, run.model, run.class_map)
+            store.append(run.as_record())
+        finished[run.model, run.split] = run
+    if failures:
+        kept = "" if store is None else f"; the others are kept in {store.path}"
+        raise RuntimeError(
+            f"{len(failures)} of {len(wanted)} runs failed{kept}. The first: {failures[0]}"
+        ) from failures[0].error
+    return [finished[name, i] for name in models for i in range(len(splits))]
+
+
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]]) -> dict[tuple[str, int], Run]:
+    """The wanted runs that a results file holds already."""
+    finished = {}
+    for record in store.runs:
+        name, split = record["model"], record["split"]
+        if (name, split) in wanted:
+            class_map = load_map(store.path.parent, name) if split == 0 else None
+            finished[name, split] = Run(**record, class_map=class_map)
+    return finished
+
+
+def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs: Any) -> None:
+    """Refuse before the first run what would fail in a later one."""
+    if not isinstance(random_state, Integral):
+        raise TypeError(
+            f"random_state must be an integer, from which the seeds count, got {random_state!r}."
+        )
+    if patch_size is not None:
+        check_patch_size(patch_size)
+    effective_n_jobs(n_jobs)  # raises where it means nothing
+    for model in models.values():
+        network = last_step(model)
+        if isinstance(network, PatchClassifier):
+            network._validate_params()
+            resolve_device(network.device)
+
+
+def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
+    if isinstance(cv, (list, tuple)) and cv and all(hasattr(one, "split") for one in cv):
+        return list(cv)
+    return [check_cv(cv, y, classifier=True)]
+
+
+def _prepared(model: Any, seed: int, show_epochs: bool) -> Any:
+    """A copy of the model with its seed; a network shows its epochs."""
+    model = seeded(clone(model), seed)
+    if show_epochs and isinstance(last_step(model), PatchClassifier):
+        last_step(model).set_params(verbose=1)
+    return model

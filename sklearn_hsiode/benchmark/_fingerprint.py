@@ -1,0 +1,100 @@
+"""What tells one benchmark from another, and where it ran."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+
+from sklearn_hsiode._scene import Scene
+
+FORMAT = 1
+# Parameters that a benchmark sets itself, or that do not change what a model learns.
+NEUTRAL = ("random_state", "device", "n_jobs", "verbose")
+# Lists of estimators, whose parameters are told one by one.
+LISTS_OF_ESTIMATORS = ("steps", "estimators", "transformers", "transformer_list")
+PLAIN = (str, int, float, bool, type(None), tuple, list, dict)
+
+
+def benchmark_settings(
+    scene: Scene,
+    splitters: Sequence[Any],
+    splits: Sequence[tuple[np.ndarray, np.ndarray]],
+    **others: Any,
+) -> dict[str, Any]:
+    """What the runs of one file have in common, with hashes of the scene and of the splits."""
+    return {
+        "format": FORMAT,
+        "scene": repr(scene),
+        "scene_sha256": digest([scene.cube, scene.mask, scene.labels]),
+        "cv": [_text(splitter) for splitter in splitters],
+        "splits_sha256": digest([part for split in splits for part in split]),
+        **others,
+    }
+
+
+def model_parameters(model: Any) -> dict[str, str]:
+    """Every parameter of a model as text that is the same in each process."""
+    return {"estimator": type(model).__name__} | {
+        name: _composition(value) if name.split("__")[-1] in LISTS_OF_ESTIMATORS else _text(value)
+        for name, value in sorted(model.get_params().items())
+        if name.split("__")[-1] not in NEUTRAL
+    }
+
+
+def digest(arrays: Sequence[Any]) -> str:
+    """Hash of the types, shapes and values of arrays."""
+    hashed = sha256()
+    for array in arrays:
+        hashed.update(f"{array.dtype.str} {array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return hashed.hexdigest()
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Versions and hardware."""
+    packages = ("sklearn-hsiode", "scikit-learn", "skorch", "torch", "torchdiffeq", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cpus": str(os.cpu_count()),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+    }
+
+
+def _composition(estimators: Any) -> str:
+    """Names and types in their order."""
+    return ", ".join(f"{entry[0]}: {_text(entry[1])}" for entry in estimators)
+
+
+def _text(value: Any) -> str:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value).__name__
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, np.ndarray):
+        return f"array {joblib.hash(value)}"
+    text = repr(value)
+    # An object's address is another in each process.
+    return text if isinstance(value, PLAIN) else re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def _processor() -> str:
+    try:
+        names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or "unknown"

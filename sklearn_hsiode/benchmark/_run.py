@@ -1,0 +1,191 @@
+"""One run of a benchmark: a model, fitted and tested on a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode._pixels import PixelSamples
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._fingerprint import environment
+from sklearn_hsiode.classifiers._base import PatchClassifier
+from sklearn_hsiode.metrics import (
+    average_accuracy_score,
+    kappa_score,
+    overall_accuracy_score,
+    per_class_accuracy_score,
+)
+from sklearn_hsiode.model_selection import patch_overlap
+
+Measure = Callable[[Any, PixelSamples, np.ndarray], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model, fitted and tested on one split.
+
+    Attributes
+    ----------
+    model : str
+        Name of the model.
+    split : int
+        Number of the split, from 0.
+    random_state : int
+        Seed of the model.
+    n_train, n_test : int
+        Number of pixels.
+    overall_accuracy, average_accuracy, kappa : float
+        On the test pixels.
+    per_class_accuracy : list of float or None
+        One per class of the scene, None where the split does not test it.
+    fit_seconds, predict_seconds : float
+        Time to fit, and to predict the test pixels.
+    n_parameters : int or None
+        Trainable parameters, for a network.
+    n_function_evaluations : float or None
+        Evaluations of the ODE's right-hand side per forward pass, for an ODE-net.
+    patch_overlap : list of float or None
+        The two shares of :func:`~sklearn_hsiode.model_selection.patch_overlap`.
+    measured : dict of str to float or None
+        What the benchmark's `measure` returned, None for NaN.
+    environment : dict of str to str
+        Versions and hardware.
+    class_map : array of shape (rows, cols) or None
+        Of the first split: the class of each valid pixel, as index into the scene's classes,
+        and -1 elsewhere.
+    """
+
+    model: str
+    split: int
+    random_state: int
+    n_train: int
+    n_test: int
+    overall_accuracy: float
+    average_accuracy: float
+    kappa: float
+    per_class_accuracy: list[float | None]
+    fit_seconds: float
+    predict_seconds: float
+    n_parameters: int | None
+    n_function_evaluations: float | None
+    patch_overlap: list[float] | None
+    measured: dict[str, float | None]
+    environment: dict[str, str]
+    class_map: np.ndarray | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """Everything but the map, in types that JSON knows.
+
+        Returns
+        -------
+        record : dict
+        """
+        record = asdict(replace(self, class_map=None))
+        del record["class_map"]
+        return record
+
+
+def by_model(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each model, in order of appearance."""
+    grouped: dict[str, list[Run]] = {}
+    for run in runs:
+        grouped.setdefault(run.model, []).append(run)
+    return grouped
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One model on one split, and why there is no result."""
+
+    model: str
+    split: int
+    error: Exception
+
+    def __str__(self) -> str:
+        reason = " ".join(str(self.error).split()) or type(self.error).__name__
+        return f"{self.model} on split {self.split}: {reason}"
+
+
+def run_or_failure(name: str, model: Any, *arguments: Any) -> Run | Failure:
+    """Fit and test a model; what goes wrong is returned, so that other runs go on."""
+    try:
+        return _run(name, model, *arguments)
+    except Exception as error:
+        return Failure(name, arguments[3], error)
+
+
+def _run(
+    name: str,
+    model: Any,
+    X: Any,
+    y: np.ndarray,
+    split: tuple[np.ndarray, np.ndarray],
+    number: int,
+    seed: int,
+    patch_size: int | None,
+    measure: Measure | None,
+) -> Run:
+    train, test = split
+    classes = X.scene.classes
+    start = perf_counter()
+    fitted = model.fit(X[train], y[train])
+    fitted_at = perf_counter()
+    network = last_step(fitted)
+    if isinstance(network, PatchClassifier) and network.net_.interrupted_:
+        raise KeyboardInterrupt  # the network is fitted, but not to the end
+    predicted = fitted.predict(X[test])
+    predicted_at = perf_counter()
+    accuracies = per_class_accuracy_score(y[test], predicted, labels=classes)
+    overlap = None if patch_size is None else patch_overlap(X[train], X[test], patch_size)
+    measured = {} if measure is None else measure(fitted, X[test], y[test])
+    return Run(
+        model=name,
+        split=number,
+        random_state=seed,
+        n_train=len(train),
+        n_test=len(test),
+        overall_accuracy=overall_accuracy_score(y[test], predicted),
+        average_accuracy=average_accuracy_score(y[test], predicted),
+        kappa=kappa_score(y[test], predicted),
+        per_class_accuracy=[_known(value) for value in accuracies],
+        fit_seconds=fitted_at - start,
+        predict_seconds=predicted_at - fitted_at,
+        n_parameters=getattr(network, "n_parameters_", None),
+        n_function_evaluations=getattr(network, "n_function_evaluations_", None),
+        patch_overlap=None if overlap is None else list(overlap),
+        measured={name: _known(value) for name, value in measured.items()},
+        environment=environment(),
+        class_map=_class_map(fitted, X.scene, X[test], predicted) if number == 0 else None,
+    )
+
+
+def _known(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def seeded(model: Any, seed: int) -> Any:
+    """The model, with every `random_state` of it and of its parts set to the seed."""
+    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
+    return model.set_params(**dict.fromkeys(names, seed))
+
+
+def last_step(model: Any) -> Any:
+    """The estimator that predicts, inside a pipeline or a finished search."""
+    inner = model[-1] if hasattr(model, "steps") else getattr(model, "best_estimator_", model)
+    return inner if inner is model else last_step(inner)
+
+
+def _class_map(
+    fitted: Any, scene: Scene, tested: PixelSamples, predicted: np.ndarray
+) -> np.ndarray:
+    """Class of every valid pixel, of which those tested are predicted already."""
+    codes = np.full(scene.mask.size, -1)
+    others = PixelSamples(scene, np.setdiff1d(np.flatnonzero(scene.mask), tested.positions))
+    codes[tested.positions] = np.searchsorted(scene.classes, predicted)
+    if len(others):
+        codes[others.positions] = np.searchsorted(scene.classes, fitted.predict(others))
+    return codes.reshape(scene.mask.shape)

@@ -1,0 +1,263 @@
+"""The paper's table of a benchmark: printed, and as Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tabulate import tabulate
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._run import Run, by_model
+from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.metrics import ClassificationSummary, display_names, mean_and_std, percentage
+
+#: How the models of :func:`benchmark_models` are called in print.
+TITLES = {
+    "ode-net": "ODE-net",
+    "resnet": "ResNet",
+    "svm": "SVM",
+    "random-forest": "random forest",
+    "logistic-regression": "logistic regression",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Mean and standard deviation of one figure of one model, over runs."""
+
+    mean: float
+    std: float
+    text: str
+    is_best: bool = False
+
+
+def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") -> str:
+    """The paper's table: a row per class, OA, AA, kappa, seconds to fit, parameters.
+
+    Accuracies and kappa are in per cent, mean ± population standard deviation over the runs
+    that test a class, without a deviation where there is one run; the best of each is bold.
+
+    Parameters
+    ----------
+    scene : Scene
+        That of the runs.
+    runs : list of Run
+        Of one benchmark.
+    style : {"markdown", "latex"}, default="markdown"
+        Of the table alone, for a document of the user's.
+
+    Returns
+    -------
+    table : str
+
+    Raises
+    ------
+    ValueError
+        For an unknown style.
+    """
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join(STYLES)}, got {style!r}.")
+    format_name, escape, bold = STYLES[style]
+    body = [
+        [escape(name), *((bold if cell.is_best else str)(escape(cell.text)) for cell in cells)]
+        for name, cells in _rows(scene, runs).items()
+    ]
+    models = list(by_model(runs))
+    headers = ["class", *(escape(TITLES.get(name, name)) for name in models)]
+    align = ("left", *["right"] * len(models))
+    return tabulate(body, headers, format_name, colalign=align, disable_numparse=True)
+
+
+def overlap_sentence(runs: Sequence[Run]) -> str:
+    """Tell in words how far the patches overlapped, mean over the splits.
+
+    Parameters
+    ----------
+    runs : list of Run
+        Of one benchmark.
+
+    Returns
+    -------
+    sentence : str
+        Empty for a benchmark that was not told a `patch_size`.
+    """
+    shares = {run.split: run.patch_overlap for run in runs if run.patch_overlap is not None}
+    if not shares:
+        return ""
+    center, shared = 100 * np.mean(list(shares.values()), axis=0)
+    return (
+        f"Patch overlap: {center:.1f} % of the test pixels have a training pixel in their patch,"
+        f" the patches of {shared:.1f} % share pixels with a training patch."
+    )
+
+
+def write_tables(
+    scene: Scene,
+    runs: Sequence[Run],
+    folder: str | Path,
+    *,
+    about: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write ``table.md``, ``table.tex``, ``table.csv`` and ``results.json`` into a folder.
+
+    Parameters
+    ----------
+    scene : Scene
+        That of the runs.
+    runs : list of Run
+        Of one benchmark.
+    folder : path
+        Where to; it is made where it is missing. Each file appears when it is complete.
+    about : dict, default=None
+        What else ``results.json`` tells of the benchmark under "about", in types that JSON
+        knows.
+
+    Returns
+    -------
+    paths : list of path
+    """
+    notes = _notes(runs)
+    comments = [f"% {_latex(note)}" for note in notes]
+    texts = {
+        "table.md": "\n\n".join([results_table(scene, runs), *notes]) + "\n",
+        "table.tex": "\n".join([results_table(scene, runs, "latex"), *comments]) + "\n",
+        "table.csv": _csv(_rows(scene, runs), list(by_model(runs))),
+        "results.json": _json(scene, runs, about or {}),
+    }
+    paths = [Path(folder) / name for name in texts]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for path, text in zip(paths, texts.values(), strict=True):
+        with complete_file(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    return paths
+
+
+def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
+    """Cells of each row, one per model in order of appearance."""
+    grouped = by_model(runs).values()
+    n_runs = max(map(len, grouped))
+    scores = [_summary(scene, own).rows() for own in grouped]
+    rows = {
+        name: _best([Cell(*score[name], percentage(*score[name], n_runs)) for score in scores])
+        for name in scores[0]
+    }
+    rows["seconds to fit"] = [
+        Cell(*row, f"{row[0]:.1f}" + (f" ± {row[1]:.1f}" if n_runs > 1 else ""))
+        for row in (mean_and_std([run.fit_seconds for run in own]) for own in grouped)
+    ]
+    rows["parameters"] = [
+        Cell(np.nan, np.nan, "") if n is None else Cell(n, 0.0, f"{n:,}")
+        for n in (own[0].n_parameters for own in grouped)
+    ]
+    return rows
+
+
+def _summary(scene: Scene, runs: Sequence[Run]) -> ClassificationSummary:
+    return ClassificationSummary(
+        scene.classes,
+        display_names(scene.classes, scene.class_names),
+        np.array([run.per_class_accuracy for run in runs], dtype=float),
+        np.array([run.overall_accuracy for run in runs]),
+        np.array([run.average_accuracy for run in runs]),
+        np.array([run.kappa for run in runs]),
+    )
+
+
+def _best(cells: list[Cell]) -> list[Cell]:
+    if len(cells) < 2 or all(np.isnan(cell.mean) for cell in cells):
+        return cells
+    best = max((cell for cell in cells if not np.isnan(cell.mean)), key=lambda cell: cell.mean)
+    mean = best.text.split()[0]  # what reads the same is as good
+    return [replace(cell, is_best=cell.text.split()[0] == mean) for cell in cells]
+
+
+def _csv(rows: Mapping[str, list[Cell]], models: Sequence[str]) -> str:
+    """Mean and deviation of each model in columns of their own, accuracies as shares."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = (f"{model} {what}" for model in models for what in ("mean", "std"))
+    writer.writerow(["class", *columns])
+    for name, cells in rows.items():
+        values = [value for cell in cells for value in (cell.mean, cell.std)]
+        writer.writerow([name, *("" if np.isnan(value) else float(value) for value in values)])
+    return text.getvalue()
+
+
+def _notes(runs: Sequence[Run]) -> list[str]:
+    """Overlap, splits and seeds, versions and hardware, a sentence each."""
+    n_splits = len({run.split for run in runs})
+    seeds = sorted({run.random_state for run in runs})
+    where = [
+        ", ".join(f"{name} {value}" for name, value in environment.items())
+        for environment in _environments(runs)
+    ]
+    splits = (
+        f"{n_splits} split{'s' if n_splits > 1 else ''}, models seeded {seeds[0]} to {seeds[-1]}."
+    )
+    return [
+        *filter(None, [overlap_sentence(runs)]),
+        splits,
+        *(f"Run with {text}." for text in where),
+    ]
+
+
+def _environments(runs: Sequence[Run]) -> list[dict[str, str]]:
+    environments: list[dict[str, str]] = []
+    for run in runs:
+        if run.environment not in environments:
+            environments.append(run.environment)
+    return environments
+
+
+def _json(scene: Scene, runs: Sequence[Run], about: Mapping[str, Any]) -> str:
+    models = list(by_model(runs))
+    summary = {
+        row: {
+            model: None if np.isnan(cell.mean) else {"mean": cell.mean, "std": cell.std}
+            for model, cell in zip(models, cells, strict=True)
+        }
+        for row, cells in _rows(scene, runs).items()
+    }
+    content = {
+        "about": dict(about),
+        "scene": repr(scene),
+        "classes": scene.classes.tolist(),
+        "environments": _environments(runs),
+        "summary": summary,
+        "runs": [run.as_record() for run in runs],
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _markdown_bold(text: str) -> str:
+    return f"**{text}**"
+
+
+def _latex_bold(text: str) -> str:
+    return rf"\textbf{{{text}}}"
+
+
+def _markdown(text: str) -> str:
+    """Text with what would end a cell escaped."""
+    return text.replace("|", r"\|")
+
+
+def _latex(text: str) -> str:
+    """Text with LaTeX's special characters escaped."""
+    words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    escaped = re.sub(r"[\\~^&%$#_{}]", lambda found: words.get(found[0], "\\" + found[0]), text)
+    return escaped.replace("±", r"$\pm$")
+
+
+STYLES: dict[str, tuple[str, Callable[[str], str], Callable[[str], str]]] = {
+    "markdown": ("github", _markdown, _markdown_bold),
+    "latex": ("latex_raw", _latex, _latex_bold),
+}

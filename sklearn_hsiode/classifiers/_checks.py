@@ -1,0 +1,103 @@
+"""Checks of what users pass to the classifiers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite, compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_hsiode._patches import PatchSamples
+from sklearn_hsiode._pixels import PixelSamples, check_finite
+
+
+def check_patches(
+    estimator: BaseEstimator, X: Any, fitted_shape: tuple[int, ...] | None = None
+) -> PatchSamples | np.ndarray:
+    """Return X as PatchSamples or as a finite array (n, bands, size, size).
+
+    Bands, and the size of the patches where `fitted_shape` gives it, must agree with those of
+    an earlier fit; without it they are noted for later.
+    """
+    reset = fitted_shape is None
+    if isinstance(X, PixelSamples):
+        X = PatchSamples(X, patch_size=1)
+    if isinstance(X, PatchSamples):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        check_finite(X.pixels, X.patch_size)
+    else:
+        X = validate_data(estimator, X, reset=reset, allow_nd=True)
+        if X.ndim == 2:
+            X = X[:, :, np.newaxis, np.newaxis]
+        if X.ndim != 4 or X.shape[2] != X.shape[3]:
+            raise ValueError(
+                "X must be PatchSamples, an array of patches (n, bands, size, size), or spectra"
+                f" (n, bands); got an array of shape {X.shape}."
+            )
+    if not len(X):
+        raise ValueError("X has 0 samples, while a minimum of 1 is required.")
+    if fitted_shape is not None and X.shape[2:] != fitted_shape:
+        raise ValueError(
+            f"X has patches of {X.shape[2]} x {X.shape[3]} pixels, but"
+            f" {type(estimator).__name__} was fitted on patches of {fitted_shape[0]} x"
+            f" {fitted_shape[1]}."
+        )
+    return X
+
+
+def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
+    """Return y as a one-dimensional array of class labels, one per sample of X."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    check_consistent_length(X, y)
+    return y
+
+
+def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted classes of y, two at least, and the code of each label."""
+    try:
+        classes, codes = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError("y mixes labels of different types: use integers or strings.") from error
+    if len(classes) < 2:
+        raise ValueError(
+            f"There is one class only ({classes[0]}): a classifier needs labelled pixels of at"
+            " least 2 classes."
+        )
+    return classes, codes
+
+
+def training_weights(
+    codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
+) -> np.ndarray:
+    """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
+    weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+    of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    return weights * of_classes[codes]
+
+
+def validation_rows(codes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
+    """Draw a share of every class, of which one pixel at least stays for training."""
+    members = [rng.permutation(np.flatnonzero(codes == code)) for code in range(codes.max() + 1)]
+    counts = [max(1, round(fraction * len(rows))) for rows in members]
+    chosen = [rows[: min(n, len(rows) - 1)] for rows, n in zip(members, counts, strict=True)]
+    validation = np.sort(np.concatenate(chosen))
+    if not len(validation):
+        raise ValueError(
+            "early_stopping=True needs a class with two pixels at least, one of them for"
+            " validation: label more pixels, or set early_stopping=False."
+        )
+    return validation

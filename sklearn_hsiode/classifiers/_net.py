@@ -1,0 +1,293 @@
+"""The skorch net that the classifiers hold."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.history import History
+from torch import Tensor, nn
+
+from sklearn_hsiode._patches import shared_tensor
+from sklearn_hsiode.classifiers._batches import PatchDataset, identity_collate
+from sklearn_hsiode.classifiers._devices import keep_freed_memory
+from sklearn_hsiode.classifiers._standardized import StandardizedNetwork
+from sklearn_hsiode.nn._ode import explained_failures
+
+logger = logging.getLogger(__name__)
+
+# Without gradients a batch costs little memory, and small ones would cost time; but on a CPU
+# so many values of an activation at most, or it leaves the cache.
+PREDICTION_BATCH = 512
+PREDICTION_VALUES = 2**22
+
+
+class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
+    """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
+
+    history: History
+    interrupted_ = False  # whether Ctrl-C has ended the latest training
+
+    def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
+        self.autocast = autocast
+        super().__init__(*args, **kwargs)
+
+    @classmethod
+    def of(
+        cls,
+        network: type[nn.Module],
+        module: dict[str, Any],
+        device: torch.device,
+        **parameters: Any,
+    ) -> PatchNet:
+        """An initialised net of a :class:`StandardizedNetwork` with these arguments."""
+        defaults: dict[str, Any] = {
+            "device": str(device),
+            "criterion": nn.CrossEntropyLoss,
+            "criterion__reduction": "none",
+            "classes": range(module["n_classes"]),
+            "train_split": None,
+            "iterator_train__shuffle": True,
+            "iterator_train__generator": torch.Generator(),
+            "iterator_train__collate_fn": identity_collate,
+            "iterator_valid__collate_fn": identity_collate,
+            # Without a generator of its own, a loader draws from PyTorch's global state.
+            "iterator_valid__generator": torch.Generator(),
+        }
+        arguments = {f"module__{name}": value for name, value in module.items()}
+        arguments["module__network"] = network
+        if device.type == "cpu":
+            keep_freed_memory()
+        net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
+        net.initialize()
+        net.made_with_ = {"module": module, **parameters}
+        return net
+
+    @property
+    def plain_module_(self) -> StandardizedNetwork:
+        """The module, also where torch.compile has wrapped it."""
+        module: Any = self.module_
+        return getattr(module, "_orig_mod", module)
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether the device computes while Python waits for it."""
+        return torch.device(self.device).type == "cpu"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the weights."""
+        return self.plain_module_.mean.dtype
+
+    def torch_compile(self, module: nn.Module, name: str) -> nn.Module:
+        # skorch would compile the loss, too.
+        return super().torch_compile(module, name) if name == "module" else module
+
+    def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
+        with self._autocast():
+            logits: Tensor = self.module_(**_without_weights(x))
+        if self.compile:
+            logits = logits.clone()  # a CUDA graph writes those of the next batch in their place
+        return logits.to(x["sample_weight"].dtype)
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
+
+    def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
+        """Probabilities of the classes, in smaller batches where the device's memory runs out."""
+        while True:
+            try:
+                return super().predict_proba(dataset)
+            except torch.OutOfMemoryError:
+                if self.iterator_valid__batch_size <= 1:
+                    raise
+            torch.cuda.empty_cache()
+            self.iterator_valid__batch_size //= 2
+            logger.warning(
+                "The device's memory has run out: predicting on with batches of %d.",
+                self.iterator_valid__batch_size,
+            )
+
+    def sharing(self, dataset: PatchDataset, *, learning: bool) -> PatchDataset:
+        """As :meth:`StandardizedNetwork.sharing`, but the dataset itself under `compile`.
+
+        And where the device's memory does not hold the image of what patches share.
+        """
+        if self.compile:
+            return dataset
+        try:
+            with torch.no_grad(), self._autocast():
+                return self.plain_module_.sharing(dataset, learning=learning)
+        except torch.OutOfMemoryError:
+            logger.info("The device's memory does not hold what patches share.")
+        return dataset
+
+    def get_loss(
+        self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        losses: Tensor = self.criterion_(y_pred, y_true)
+        return (losses * X["sample_weight"]).mean()
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """As skorch's, but NaN ends the training, and a GPU is not waited for at every loss.
+
+        The history holds a GPU's losses as tensors until the epoch ends, in whatever way.
+        """
+        if iterator is None:
+            return
+        name = f"{prefix}_loss"
+        try:
+            for batch in iterator:
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                loss = step["loss"].detach()
+                self.history.record_batch(name, loss.item() if self.on_cpu else loss)
+                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
+                if training and self.on_cpu and not loss.isfinite():
+                    raise self.divergence()
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        finally:
+            rows = [row for row in self.history[-1]["batches"] if name in row]
+            for row in rows:
+                row[name] = float(row[name])
+        if training and not rows:
+            raise ValueError(
+                "An epoch of training has no mini-batch: with iterator_train__drop_last=True,"
+                f" batch_size (now {self.batch_size}) must not exceed the number of patches."
+            )
+        if training and not np.isfinite([row[name] for row in rows]).all():
+            raise self.divergence()
+        self.history.record(f"{prefix}_batch_count", len(rows))
+
+    def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
+        try:
+            # The adjoint ODE is solved in the backward pass.
+            with explained_failures(getattr(self, "module__solver", "")):
+                return super().train_step_single(batch, **fit_params)
+        except torch.OutOfMemoryError as error:
+            (patches,) = _without_weights(batch[0]).values()
+            n, n_bands, size, _ = patches.shape
+            raise MemoryError(
+                f"The device's memory does not hold a step of training on {n} patches of {size} x"
+                f" {size} pixels and {n_bands} bands: lower batch_size (now {self.batch_size}) or"
+                f" patch_size (now {size}), or take adjoint=True for a solver of many steps."
+            ) from error
+        except RuntimeError as error:
+            if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                cause = getattr(error, "inner_exception", error)
+                reason = str(cause).strip().split("\n")[0]
+                raise RuntimeError(
+                    f"compile=True was asked for, but PyTorch cannot compile the network here"
+                    f" ({reason}): set compile=False."
+                ) from error
+            if self.has_finite_weights():
+                raise
+            raise self.divergence() from error
+
+    def has_finite_weights(self) -> bool:
+        """Tell whether no weight has become NaN or infinite."""
+        weights = [weight.isfinite().all() for weight in self.plain_module_.parameters()]
+        return bool(torch.stack(weights).all())
+
+    def has_finite_output(self, dataset: PatchDataset) -> bool:
+        """Tell whether the first few patches have finite logits; the last update has no loss."""
+        inputs, _ = dataset.__getitems__(list(range(min(len(dataset), 8))))
+        with torch.no_grad():
+            return bool(self.infer(inputs).isfinite().all())
+
+    def divergence(self) -> ValueError:
+        """Return the error for a training that has diverged."""
+        return ValueError(
+            "The training loss or the weights became NaN or infinite in epoch"
+            f" {self.history[-1, 'epoch']}: use a smaller lr than {self.lr:g}, and standardize=True"
+            " unless the input is scaled."
+        )
+
+    def train_epochs(
+        self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any], seed: int
+    ) -> None:
+        """Train on from the present state, until done, stopped by a callback, or by Ctrl-C.
+
+        skorch's callbacks end a training by KeyboardInterrupt at the end of an epoch; inside
+        an epoch it is the user's, and is raised again when no epoch has ended.
+        """
+        self.callbacks = callbacks
+        self.initialize_callbacks()
+        self.iterator_train__generator.manual_seed(seed)
+        self.notify("on_train_begin", X=dataset, y=None)
+        self.interrupted_ = stopped = False
+        try:
+            self.fit_loop(dataset, epochs=n_epochs)
+        except KeyboardInterrupt:
+            if not self.history:
+                raise
+            stopped = True
+        finally:
+            self.notify("on_train_end", X=dataset, y=None)
+        if stopped and "train_loss" not in self.history[-1]:
+            unfinished = self.history.pop()["epoch"]
+            if not self.history:
+                raise KeyboardInterrupt("No epoch of the training had ended.")
+            self.interrupted_ = True
+            warnings.warn(
+                f"Training was interrupted in epoch {unfinished}: the estimator is fitted with what"
+                " was learnt by then.",
+                stacklevel=3,
+            )
+        if not self.has_finite_output(dataset):
+            raise self.divergence()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return copies of weights and optimiser's state, and the length of the history."""
+        state = self.plain_module_.state_dict(), self.optimizer_.state_dict()
+        return *deepcopy(state), len(self.history)
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go back to a :meth:`snapshot`."""
+        weights, optimizer, n_epochs = state
+        self.plain_module_.load_state_dict(weights)
+        self.optimizer_.load_state_dict(optimizer)
+        del self.history[n_epochs:]
+
+    def prepend_history(self, earlier: History) -> None:
+        """Count the epochs on from those of an earlier training."""
+        later = [{**epoch, "epoch": epoch["epoch"] + len(earlier)} for epoch in self.history]
+        self.history = History([*earlier, *later])
+
+    def as_arrays(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`of`, weights as NumPy arrays, and history."""
+        weights = self.plain_module_.state_dict()
+        return {
+            "made_with": self.made_with_,
+            "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
+            "history": [
+                {key: value for key, value in epoch.items() if key != "batches"}
+                for epoch in self.history
+            ],
+        }
+
+    def load_arrays(self, weights: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Take over weights and history from :meth:`as_arrays`."""
+        self.plain_module_.load_state_dict(
+            {name: shared_tensor(weight) for name, weight in weights.items()}
+        )
+        self.history = History(history)
+
+
+def prediction_batch(patch_size: int, n_filters: int, device: torch.device) -> int:
+    """How many patches are predicted together."""
+    if device.type != "cpu":
+        return PREDICTION_BATCH
+    return min(max(PREDICTION_VALUES // (n_filters * patch_size**2), 1), PREDICTION_BATCH)
+
+
+def _without_weights(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in inputs.items() if name != "sample_weight"}

@@ -1,0 +1,103 @@
+"""Reader of an xarray.DataArray, without importing xarray."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.io._sources import ArraySource, require_real
+from sklearn_hsiode.io._wavelengths import in_nanometres
+
+logger = logging.getLogger(__name__)
+
+ROWS = ("y", "lat", "latitude", "northing", "row", "rows", "line", "lines")
+COLS = ("x", "lon", "longitude", "easting", "col", "cols", "column", "columns", "sample", "samples")
+WAVELENGTHS = ("wavelength", "wavelengths", "wl")
+
+
+def is_data_array(thing: Any) -> bool:
+    """Whether something is an xarray.DataArray, to all appearances."""
+    return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
+
+
+def data_array_source(array: Any) -> ArraySource:
+    """The image in a DataArray.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Of dimensions y, x and band, in any order. The wavelengths are a coordinate of the
+        bands, in the unit of its attribute `units`. CRS and transform are those of rioxarray,
+        where it is installed, nodata is its own or the attribute `_FillValue`.
+
+    Returns
+    -------
+    source : ArraySource
+
+    Raises
+    ------
+    ValueError
+        When the dimensions are others.
+    TypeError
+        When the array holds no real numbers.
+    """
+    dims = tuple(array.dims)
+    y, x = (next((dim for dim in dims if dim in names), None) for names in (ROWS, COLS))
+    rest = [dim for dim in dims if dim not in (y, x)]
+    if y is None or x is None or len(rest) != 1:
+        raise ValueError(
+            f"The DataArray must have the dimensions y, x and band in any order, got {dims}:"
+            " rename them with array.rename(...)."
+        )
+    band = rest[0]
+    path = Path(str(array.name or "DataArray"))
+    require_real(path, "a DataArray", array.dtype)
+    values = np.asarray(array.transpose(y, x, band).values)
+    crs, transform, nodata = _georeference(array, y, x)
+    return ArraySource(
+        path=path,
+        shape=values.shape,
+        dtype=values.dtype,
+        array=values,
+        nodata=None if nodata is None else (nodata,) * values.shape[2],
+        crs=crs,
+        transform=transform,
+        **_wavelengths(array, band),
+    )
+
+
+def _wavelengths(array: Any, band: Any) -> dict[str, Any]:
+    along_bands = {
+        name: coordinate
+        for name, coordinate in array.coords.items()
+        if tuple(coordinate.dims) == (band,)
+    }
+    name = next((name for name in WAVELENGTHS if name in along_bands), None)
+    if name is None:
+        return {}
+    centres, widths = along_bands[name], along_bands.get("fwhm")
+    unit = centres.attrs.get("units")
+    return dict(in_nanometres(centres.values, () if widths is None else widths.values, unit))
+
+
+def _georeference(array: Any, y: Any, x: Any) -> tuple[Any, Any, Any]:
+    """CRS, transform and nodata, as far as they are known."""
+    fill = array.attrs.get("_FillValue")
+    if find_spec("rioxarray") is not None:
+        import_module("rioxarray")  # gives every DataArray its accessor
+    if not hasattr(array, "rio"):
+        if x in array.coords and y in array.coords:
+            logger.warning(
+                "The DataArray's coordinates are not used, since rioxarray is not installed: its"
+                " scene, and maps of it, have no georeference."
+            )
+        return None, None, fill
+    rio = array.rio.set_spatial_dims(x_dim=x, y_dim=y).rio
+    transform = rio.transform()
+    nodata = fill if rio.nodata is None else rio.nodata
+    return rio.crs, None if transform.is_identity else transform, nodata

@@ -1,0 +1,184 @@
+"""Writer of maps as GeoTIFF."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from xml.etree import ElementTree
+from zlib import crc32
+
+import numpy as np
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io._atomic import complete_file
+
+TILE = 256  # pixels; a multiple of 16, as GeoTIFF wants
+
+
+class MapWriter:
+    """Writes a map window by window into a GeoTIFF that appears when it is complete.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    scene : Scene
+        Its size, CRS and transform are those of the map.
+    bands : sequence of str
+        What each band is called.
+    dtype : str
+        Type of the values.
+    nodata : float
+        Value where nothing is predicted.
+    categories : dict of int to (str, tuple), default=None
+        Name and colour (RGB from 0 to 1) of each value of a map of classes.
+    overwrite : bool, default=False
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        When the file exists and is not to be replaced.
+    ImportError
+        Without rasterio.
+    OSError
+        When the file cannot be written; nothing is left of it then.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        scene: Scene,
+        *,
+        bands: Sequence[str],
+        dtype: str,
+        nodata: float,
+        categories: Mapping[int, tuple[str, Any]] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._written: list[tuple[Any, int]] = []
+        self.bands = bands
+        self.categories = categories or {}
+        if self.path.exists() and not overwrite:
+            raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
+        rows, cols = scene.shape[:2]
+        self.profile = {
+            "driver": "GTiff",
+            "height": rows,
+            "width": cols,
+            "count": len(bands),
+            "dtype": dtype,
+            "nodata": nodata,
+            "crs": scene.crs,
+            "transform": scene.transform,
+            "tiled": True,
+            "blockxsize": TILE,
+            "blockysize": TILE,
+            "compress": "deflate",
+            "bigtiff": "if_safer",
+        }
+
+    def __enter__(self) -> MapWriter:
+        with ExitStack() as stack:
+            unfinished = stack.enter_context(complete_file(self.path))
+            # Beside it lies what GDAL and QGIS read the names of values from.
+            sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
+            if self.categories:
+                names = stack.enter_context(complete_file(sidecar))
+                self._category_names().write(names, encoding="utf-8")
+            else:
+                stack.push(partial(_remove_stale, sidecar))
+            stack.push(partial(self._check_file, unfinished))  # once it is closed
+            self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
+            self._describe()
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, place: tuple[slice, slice], values: np.ndarray) -> None:
+        """Write the values of a window, of shape (rows, cols) or (rows, cols, bands)."""
+        from rasterio.windows import Window
+
+        window = Window.from_slices(*place)
+        layers = np.moveaxis(np.atleast_3d(values), 2, 0).astype(self.profile["dtype"])
+        self._file.write(layers, window=window)
+        self._written.append((window, _checksum(layers)))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
+
+    def _check_file(self, path: Path, kind: type[BaseException] | None, *_: Any) -> None:
+        """Read back what was written, since GDAL tells nobody of a disk that is full."""
+        from rasterio.errors import RasterioError
+
+        if kind is not None:
+            return
+        try:
+            with _opened(path) as file:
+                is_whole = file.descriptions == tuple(self.bands) and all(
+                    _checksum(file.read(window=window)) == checksum
+                    for window, checksum in self._written
+                )
+        except RasterioError:
+            is_whole = False
+        if not is_whole:
+            raise OSError(
+                f"{self.path} could not be written, and nothing is left of it: is the disk full?"
+            )
+
+    def _describe(self) -> None:
+        for number, name in enumerate(self.bands, start=1):
+            self._file.set_band_description(number, name)
+        if not self.categories:
+            return
+        names = {f"class_{value}": name for value, (name, _) in self.categories.items()}
+        self._file.update_tags(1, **names)
+        if self.profile["dtype"] in ("uint8", "uint16"):
+            colors = {
+                value: (*np.rint(255 * np.asarray(color)).astype(int).tolist(), 255)
+                for value, (_, color) in self.categories.items()
+            }
+            self._file.write_colormap(1, {int(self.profile["nodata"]): (0, 0, 0, 0), **colors})
+
+    def _category_names(self) -> ElementTree.ElementTree[ElementTree.Element]:
+        """GDAL's auxiliary metadata: a name for each value from 0 on."""
+        dataset = ElementTree.Element("PAMDataset")
+        band = ElementTree.SubElement(dataset, "PAMRasterBand", band="1")
+        names = ElementTree.SubElement(band, "CategoryNames")
+        for value in range(max(self.categories) + 1):
+            name, _ = self.categories.get(value, ("", None))
+            ElementTree.SubElement(names, "Category").text = name
+        return ElementTree.ElementTree(dataset)
+
+
+def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
+    """A file of rasterio's; a scene without a transform has a map without one."""
+    try:
+        import rasterio
+    except ImportError as error:
+        raise ImportError(
+            "GeoTIFF files are written with rasterio: pip install 'sklearn-hsiode[raster]'."
+        ) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        return rasterio.open(path, mode, **profile)
+
+
+def _remove_stale(path: Path, kind: type[BaseException] | None, *_: Any) -> None:
+    """Remove what described an earlier map of the same name, once the new one is complete."""
+    if kind is None:
+        path.unlink(missing_ok=True)
+
+
+def _checksum(layers: np.ndarray) -> int:
+    return crc32(layers.tobytes())

@@ -1,0 +1,189 @@
+"""Reader of ENVI, GeoTIFF and whatever else rasterio opens."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.io import _envi as envi
+from sklearn_hsiode.io._sources import CubeSource, require_real
+from sklearn_hsiode.io._wavelengths import in_nanometres
+
+logger = logging.getLogger(__name__)
+
+CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RasterSource(CubeSource):
+    """An image that rasterio reads."""
+
+    driver: str
+    indexes: tuple[int, ...]  # what rasterio calls the bands
+    has_mask: bool = False
+    header: Path | None = None  # a file of its own, as ENVI has it
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,) if self.header is None else (self.path, self.header)
+
+    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
+        indexes = [self.indexes[band] for band in bands]
+        with opened_raster(self.path, self.driver) as file:
+            layers = file.read(indexes, window=_window(rows, cols), out_dtype=self.dtype)
+        return layers.transpose(1, 2, 0)
+
+    def unmasked(self, rows: slice, cols: slice) -> np.ndarray | None:
+        if not self.has_mask:
+            return None
+        with opened_raster(self.path, self.driver) as file:
+            return file.dataset_mask(window=_window(rows, cols)) > 0
+
+
+def raster_source(path: Path) -> RasterSource:
+    """The image in a file, of which only the header is read.
+
+    Parameters
+    ----------
+    path : path
+        Header or data file of an ENVI image, or any file that rasterio opens.
+
+    Returns
+    -------
+    source : RasterSource
+
+    Raises
+    ------
+    FileNotFoundError
+        When an ENVI image lacks its header or its data file.
+    ValueError
+        When the file cannot be opened, or an ENVI header does not describe its data.
+    TypeError
+        When its values are complex.
+    ImportError
+        Without rasterio.
+    """
+    pair = envi.envi_files(path)
+    if pair is None:
+        try:
+            with opened_raster(path) as file:
+                return _source(path, file, {**_tagged(file), **_scaled(file)})
+        except ValueError as error:
+            if path.suffix.lower() in envi.DATA_SUFFIXES:
+                raise FileNotFoundError(
+                    f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
+                    " kind that rasterio knows."
+                ) from error
+            raise
+    header_path, path = pair
+    header = envi.read_header(header_path)
+    envi.check_sizes(header_path, header, path)
+    about = envi.about_bands(header_path, header)
+    names = envi.class_names(header_path, header)
+    with opened_raster(path, "ENVI") as file:
+        of_header = {"class_names": names, "header": header_path}
+        return _source(path, file, {**of_header, **_scaled(file), **about})
+
+
+@contextmanager
+def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
+    """Open a raster with rasterio, and name the file in what goes wrong."""
+    try:
+        import rasterio
+    except ImportError as error:
+        raise ImportError(
+            f"{path} is read with rasterio: pip install 'sklearn-hsiode[raster]'. Without it"
+            " there are .mat, .npy and .npz."
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            # A file without a georeference is a scene without one.
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            file = rasterio.open(path, driver=driver)
+        with file:
+            yield file
+    except rasterio.errors.RasterioError as error:
+        raise ValueError(
+            f"{path} cannot be read, and is damaged or of another kind than .mat, .npy, .npz, ENVI,"
+            f" GeoTIFF and what else rasterio opens: {error}"
+        ) from error
+
+
+def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    alpha = [color == ColorInterp.alpha for color in file.colorinterp]
+    indexes = tuple(i for i, is_alpha in zip(file.indexes, alpha, strict=True) if not is_alpha)
+    if not indexes:
+        names = ", ".join(file.subdatasets) or "none"
+        raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
+    dtype = np.result_type(*(file.dtypes[i - 1] for i in indexes))
+    require_real(path, "its bands", dtype)
+    if file.crs is None and file.gcps[0]:
+        logger.warning(
+            "%s has ground control points instead of a CRS and transform, and maps of it will have"
+            " neither: gdalwarp gives it both.",
+            path,
+        )
+    nodata = tuple(file.nodatavals[i - 1] for i in indexes)
+    of_bands: dict[str, Any] = {
+        key: value[[i - 1 for i in indexes]] if isinstance(value, np.ndarray) else value
+        for key, value in about.items()
+    }
+    return RasterSource(
+        path=path,
+        shape=(file.height, file.width, len(indexes)),
+        dtype=dtype,
+        nodata=None if set(nodata) == {None} else nodata,
+        crs=file.crs,
+        transform=None if file.transform.is_identity else file.transform,
+        block_rows=max(height for height, _ in file.block_shapes),
+        block_cols=max(width for _, width in file.block_shapes),
+        driver=file.driver,
+        indexes=indexes,
+        has_mask=MaskFlags.per_dataset in file.mask_flag_enums[0],
+        **of_bands,
+    )
+
+
+def _tagged(file: Any) -> dict[str, Any]:
+    """What the tags of the bands tell of them, and of the values of a map."""
+    tags = [_lowered(file.tags(i)) for i in file.indexes]
+    names = {
+        int(key.removeprefix(CLASS_TAG)): name
+        for key, name in (_lowered(file.tags()) | (tags[0] if tags else {})).items()
+        if key.removeprefix(CLASS_TAG).isdecimal() and key.startswith(CLASS_TAG)
+    }
+    about: dict[str, Any] = {"class_names": names or None}
+    unit = next((tag["wavelength_units"] for tag in tags if "wavelength_units" in tag), None)
+    about |= in_nanometres(
+        [tag.get("wavelength") for tag in tags], [tag.get("fwhm") for tag in tags], unit
+    )
+    if "wavelengths" not in about:  # GDAL has a place of its own for them
+        tags_of_gdal = [file.tags(i, ns="IMAGERY") for i in file.indexes]
+        centres = [tag.get("CENTRAL_WAVELENGTH_UM") for tag in tags_of_gdal]
+        widths = [tag.get("FWHM_UM") for tag in tags_of_gdal]
+        about |= in_nanometres(centres, widths, "um")
+    about["bad"] = np.array([envi.is_zero(tag.get("bbl")) for tag in tags], dtype=bool)
+    return about
+
+
+def _scaled(file: Any) -> dict[str, Any]:
+    gains, offsets = np.array(file.scales, dtype=float), np.array(file.offsets, dtype=float)
+    is_scaled = (gains != 1).any() or (offsets != 0).any()
+    return {"gains": gains, "offsets": offsets} if is_scaled else {}
+
+
+def _lowered(tags: dict[str, str]) -> dict[str, str]:
+    return {key.lower(): value for key, value in tags.items()}
+
+
+def _window(rows: slice, cols: slice) -> Sequence[tuple[int, int]]:
+    return (rows.start, rows.stop), (cols.start, cols.stop)

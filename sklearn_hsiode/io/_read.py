@@ -1,0 +1,151 @@
+"""read_scene: any scene that lies in a file."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode.io import _arrays as arrays
+from sklearn_hsiode.io import _polygons as polygons
+from sklearn_hsiode.io._data_array import data_array_source, is_data_array
+from sklearn_hsiode.io._file_scene import FileScene
+from sklearn_hsiode.io._labels import read_labels, whole
+from sklearn_hsiode.io._opening import open_scene
+from sklearn_hsiode.io._raster_files import raster_source
+from sklearn_hsiode.io._sources import CubeSource
+
+
+def read_scene(
+    path: Any,
+    labels: Any = None,
+    *,
+    variable: str | None = None,
+    labels_variable: str | None = None,
+    class_column: str | None = None,
+    drop_bad_bands: bool = True,
+    name: str | None = None,
+) -> FileScene:
+    """Read a scene, with its labels, from whatever file it lies in.
+
+    A file of more than 64 MiB uncompressed (but no ``.mat`` before version 7.3, and no
+    ``.npz``) is not read when it is opened: ``scene.window(rows, cols)`` then reads that part,
+    as :func:`~sklearn_hsiode.predict_map` does, ``scene.mask`` goes through the file once,
+    training reads the labelled pixels and what their patches hold, and only ``scene.cube``
+    reads all of it into memory. A :class:`~sklearn_hsiode.SpectralTransformer` keeps the bands
+    that it makes of the whole scene in memory.
+
+    Parameters
+    ----------
+    path : path or xarray.DataArray
+        The image:
+
+        - MATLAB ``.mat`` of any version (7.3 needs h5py), NumPy ``.npz``, or ``.npy``, which is
+          memory-mapped;
+        - ENVI, its header or its data file, with wavelengths, ``fwhm``, ``bbl``, data ignore
+          value and reflectance scale factor; GeoTIFF, where bands may have the tags
+          `wavelength`, `wavelength_units`, `fwhm` and `bbl`; and whatever else rasterio opens;
+        - a DataArray of dimensions y, x and band in any order, which is read into memory.
+    labels : path or array, default=None
+        Class of each pixel:
+
+        - an array of shape (rows, cols), or a file of the first kind with one;
+        - a raster on the same grid, 0 or its nodata = unlabelled, with class names in an ENVI
+          header, or in tags `class_1`, `class_2` and so on;
+        - polygons or points in a GeoPackage, GeoJSON or shapefile, which are reprojected. A
+          pixel belongs to the polygon that its centre lies in.
+    variable, labels_variable : str, default=None
+        Names of the arrays in ``.mat`` and ``.npz`` files; by default the only ones of the
+        right shape.
+    class_column : str, default=None
+        Column of a vector file that holds the classes, as integers or as names. Names are
+        numbered from 1 in sorted order, and are the scene's `class_names`.
+    drop_bad_bands : bool, default=True
+        Leave out bands that the header marks as bad, and bands that are nodata or NaN
+        everywhere. The latter are found only where a file is read when it is opened. What is
+        left out is listed in ``scene.dropped_bands`` and logged. Bad bands that stay mask no pixel.
+    name : str, default=None
+        What the scene is called; by default as its file, without the suffix.
+
+    Returns
+    -------
+    scene : FileScene
+        A :class:`~sklearn_hsiode.Scene` that also has `dropped_bands` and `fwhm`. Pixels that are
+        nodata, NaN or infinite in any band are masked. Wavelengths are in nanometres. Values
+        are multiplied with the scale that the file declares, if any, and are then floating
+        point.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file does not exist, or an ENVI file lacks its other half.
+    ValueError
+        When a file cannot be read or does not say which of its arrays or columns is meant,
+        when labels do not lie on the scene's grid, or when no pixel holds data.
+    TypeError
+        When an image is not made of real numbers, or labels are no whole numbers.
+    ImportError
+        When the package that reads this format is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from sklearn_hsiode.io import read_scene
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "field.npz")
+    ...     np.savez(file, cube=np.ones((4, 5, 3)), gt=np.eye(4, 5, dtype=int))
+    ...     read_scene(file, file)
+    Scene('field': 4 x 5 pixels, 3 bands, float64, 4 labelled pixels in 1 classes)
+    """
+    source = _source(path, variable)
+    raster, class_names = _labels(labels, source, labels_variable, class_column)
+    return open_scene(
+        source,
+        raster,
+        class_names=class_names,
+        drop_bad_bands=drop_bad_bands,
+        name=name or source.path.stem,
+    )
+
+
+def _source(path: Any, variable: str | None) -> CubeSource:
+    if is_data_array(path):
+        return data_array_source(path)
+    path = _existing(path)
+    if path.suffix.lower() in arrays.SUFFIXES:
+        return arrays.array_source(path, variable)
+    if variable is not None:
+        raise ValueError(f"variable names an array in a .mat or .npz file, not in {path}.")
+    if path.suffix.lower() in polygons.SUFFIXES[1:]:  # a GeoPackage may hold an image
+        raise ValueError(f"{path} holds polygons or points, not an image: pass it as labels.")
+    return raster_source(path)
+
+
+def _labels(
+    labels: Any, source: CubeSource, variable: str | None, class_column: str | None
+) -> tuple[np.ndarray | None, dict[Any, str] | None]:
+    if labels is None:
+        return None, None
+    if isinstance(labels, (str, PathLike)):
+        return read_labels(_existing(labels), source, variable=variable, class_column=class_column)
+    if np.ma.isMaskedArray(labels):
+        return labels, None
+    return whole(Path("labels"), np.asarray(labels)), None
+
+
+def _existing(path: Any) -> Path:
+    if not isinstance(path, (str, PathLike)):
+        raise TypeError(
+            f"A scene is read from a path or an xarray.DataArray, got {type(path).__name__}: for"
+            " an array, use Scene(cube, labels)."
+        )
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name the file in it.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    return path

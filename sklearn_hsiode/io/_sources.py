@@ -1,0 +1,208 @@
+"""CubeSource: an image of which windows are read, and what is known of its bands."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode._validation import REAL_KINDS
+
+AT_ONCE = 32 * 2**20  # bytes that a pass through a large file holds at a time
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CubeSource(ABC):
+    """An image that is read by window, and what its header says.
+
+    A subclass says how values are read; it opens its file for each window, so that a source
+    can be pickled, and be read in several processes.
+
+    Parameters
+    ----------
+    path : path
+        The file, or what messages call it.
+    shape : tuple
+        Rows, columns and bands.
+    dtype : dtype
+        Type of the values in the file.
+    wavelengths, fwhm : array of shape (bands,), default=None
+        Centre wavelengths and widths of the bands in nanometres.
+    bad : bool array of shape (bands,), default=None
+        True where the header marks a band as bad.
+    nodata : tuple, default=None
+        For each band the value that means nodata, or None.
+    gains, offsets : array of shape (bands,), default=None
+        Values are multiplied by the first, the second is added.
+    crs, transform : object, default=None
+        Georeference of the grid.
+    class_names : dict, default=None
+        Names of values, in a raster of labels.
+    block_rows, block_cols : int, default=1
+        Rows and columns that are stored together.
+    """
+
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    wavelengths: np.ndarray | None = None
+    fwhm: np.ndarray | None = None
+    bad: np.ndarray | None = None
+    nodata: tuple[Any, ...] | None = None
+    gains: np.ndarray | None = None
+    offsets: np.ndarray | None = None
+    crs: Any = None
+    transform: Any = None
+    class_names: dict[Any, str] | None = None
+    block_rows: int = 1
+    block_cols: int = 1
+
+    @abstractmethod
+    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
+        """Values as they are stored, of shape (rows, cols, bands)."""
+
+    def about(self, bands: np.ndarray) -> dict[str, Any]:
+        """Georeference, and what is known of some bands."""
+        return {
+            "wavelengths": None if self.wavelengths is None else self.wavelengths[bands],
+            "fwhm": None if self.fwhm is None else self.fwhm[bands],
+            "crs": self.crs,
+            "transform": self.transform,
+        }
+
+    def unmasked(self, rows: slice, cols: slice) -> np.ndarray | None:
+        """Boolean raster, False where the file itself masks a pixel, or None."""
+        return None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold the image."""
+        return (self.path,)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """True where the values need not be read."""
+        return False
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the values, uncompressed."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def has_gaps(self) -> bool:
+        """True where values may be nodata, NaN or infinite."""
+        return self.dtype.kind == "f" or self.nodata is not None
+
+    @property
+    def scaled_dtype(self) -> np.dtype:
+        """Type of the values once they are multiplied with their gains."""
+        is_scaled = self.gains is not None
+        return np.result_type(self.dtype, np.float32) if is_scaled else self.dtype.newbyteorder("=")
+
+    def whole(self, bands: np.ndarray) -> np.ndarray:
+        """All values of some bands, scaled."""
+        cube = np.empty((*self.shape[:2], len(bands)), dtype=self.scaled_dtype)
+        for rows, cols in self.blocks(len(bands)):
+            cube[rows, cols] = self.scaled(self.values(rows, cols, bands), bands)
+        return cube
+
+    def blocks(self, n_bands: int) -> Iterator[tuple[slice, slice]]:
+        """Rows and columns of the image that are to be read together, from top to bottom.
+
+        Whole rows where these are small, else whole blocks of the file where these are small.
+        """
+        n_pixels = max(AT_ONCE // max(n_bands * self.dtype.itemsize, 1), 1)
+        height, width = self.shape[:2]
+        n_rows = max(n_pixels // width // self.block_rows, 1) * self.block_rows
+        n_cols = width
+        if n_rows * width > n_pixels:
+            n_cols = max(n_pixels // n_rows // self.block_cols, 1) * self.block_cols
+        if n_rows * n_cols > 4 * n_pixels:
+            n_rows = max(4 * n_pixels // n_cols, 1)
+        for top in range(0, height, n_rows):
+            for left in range(0, width, n_cols):
+                yield (
+                    slice(top, min(top + n_rows, height)),
+                    slice(left, min(left + n_cols, width)),
+                )
+
+    def scaled(self, values: np.ndarray, bands: np.ndarray) -> np.ndarray:
+        """Stored values as reflectance, say, where the file tells how."""
+        if self.gains is None or self.offsets is None:
+            return values
+        scaled = np.empty(values.shape, dtype=self.scaled_dtype)
+        for i, band in enumerate(bands):
+            scaled[:, :, i] = values[:, :, i] * self.gains[band] + self.offsets[band]
+        return scaled
+
+    def holds_data(self, layer: np.ndarray, band: int) -> np.ndarray:
+        """Boolean raster, True where the stored values of a band are neither nodata nor NaN."""
+        good = np.isfinite(layer) if layer.dtype.kind == "f" else np.ones(layer.shape, dtype=bool)
+        nodata = None if self.nodata is None else self.nodata[band]
+        return good if nodata is None else good & (layer != nodata)
+
+    def is_empty(self, values: np.ndarray, place: int, band: int) -> bool:
+        """True where a band, at its place in stored values, holds no data at all."""
+        return not self.holds_data(values[:, :, place], band).any()
+
+    def valid(
+        self,
+        values: np.ndarray,
+        bands: np.ndarray,
+        *,
+        unjudged: Collection[int] = (),
+        rows: slice,
+        cols: slice,
+    ) -> np.ndarray:
+        """Boolean raster, True where every judged band of a window holds data."""
+        valid = np.ones(values.shape[:2], dtype=bool)
+        if self.has_gaps:
+            for i, band in enumerate(bands):
+                if band not in unjudged:
+                    valid &= self.holds_data(values[:, :, i], band)
+        unmasked = self.unmasked(rows, cols)
+        return valid if unmasked is None else valid & unmasked
+
+    def require_valid(self, mask: np.ndarray) -> None:
+        """Raise ValueError unless a pixel is valid."""
+        if not mask.any():
+            raise ValueError(
+                f"{self.path} has no pixel that holds data in every band: mark the bands that"
+                " lack most of it as bad in its header (bbl = 0), so that they are left out."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ArraySource(CubeSource):
+    """An image in memory."""
+
+    array: np.ndarray
+
+    @property
+    def is_in_memory(self) -> bool:
+        return True
+
+    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
+        return some_bands(self.array[rows, cols], bands)
+
+    def whole(self, bands: np.ndarray) -> np.ndarray:
+        return self.scaled(some_bands(self.array, bands), bands)
+
+
+def some_bands(values: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Bands in increasing order, copied only where some are left out."""
+    return values if len(bands) == values.shape[2] else values[:, :, bands]
+
+
+def require_real(path: Path, what: str, dtype: np.dtype) -> None:
+    """Raise TypeError unless values are real numbers."""
+    if dtype.kind in REAL_KINDS:
+        return
+    remedy = "save their magnitude or their real part" if dtype.kind in "cV" else "save numbers"
+    raise TypeError(f"{path} holds {dtype} in {what}, but a cube must be real numbers: {remedy}.")

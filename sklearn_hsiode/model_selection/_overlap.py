@@ -1,0 +1,100 @@
+"""patch_overlap: how much of the test pixels' patches a training has seen."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+from sklearn_hsiode._pixels import PixelSamples, require_pixels
+
+
+class PatchOverlap(NamedTuple):
+    """What :func:`patch_overlap` returns.
+
+    Attributes
+    ----------
+    training_center : float
+        Share of test pixels whose patch holds the centre of a training patch.
+    shared_pixel : float
+        Share of test pixels whose patch has any pixel in common with a training patch.
+    """
+
+    training_center: float
+    shared_pixel: float
+
+
+def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> PatchOverlap:
+    """Tell how far the patches of test pixels overlap those of training pixels.
+
+    Parameters
+    ----------
+    train, test : PixelSamples
+        Pixels of one scene.
+    patch_size : int
+        Side of the patches in pixels, odd.
+
+    Returns
+    -------
+    overlap : PatchOverlap
+        Two shares between 0 and 1: `training_center`, the share of test pixels whose patch
+        holds a training pixel in person, and `shared_pixel`, the share whose patch has any
+        pixel in common with a training pixel's patch.
+
+    Raises
+    ------
+    TypeError
+        When the pixels do not know their scene.
+    ValueError
+        When they are of scenes of different size, one of them is empty, or `patch_size` is no
+        odd positive integer.
+
+    Examples
+    --------
+    Drawn at random, nearly every test pixel of a scene sees a training pixel in its patch.
+
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> from sklearn_hsiode.model_selection import (
+    ...     PerClassShuffleSplit, SpatialBlockKFold, patch_overlap
+    ... )
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> train, test = next(PerClassShuffleSplit(0.05, random_state=0).split(X, y))
+    >>> patch_overlap(X[train], X[test], patch_size=11).training_center > 0.9
+    True
+    >>> train, test = next(SpatialBlockKFold(buffer=10).split(X, y))
+    >>> patch_overlap(X[train], X[test], patch_size=11)
+    PatchOverlap(training_center=0.0, shared_pixel=0.0)
+    """
+    for pixels in (train, test):
+        require_pixels(pixels, "patch_overlap")
+        if not len(pixels):
+            raise ValueError("patch_overlap needs at least one training and one test pixel.")
+    if train.scene.shape[:2] != test.scene.shape[:2]:
+        raise ValueError(
+            "train and test must be pixels of one scene, got scenes of"
+            f" {train.scene.shape[:2]} and {test.scene.shape[:2]} pixels."
+        )
+    check_patch_size(patch_size)
+    # Windows around two pixels meet where the pixels are less than a whole window apart.
+    shares = [
+        float(near(train, distance)[test.rows, test.cols].mean())
+        for distance in (patch_size // 2, patch_size - 1)
+    ]
+    return PatchOverlap(*shares)
+
+
+def check_patch_size(patch_size: Any) -> None:
+    """Raise ValueError unless it is an odd positive integer."""
+    if not isinstance(patch_size, Integral) or patch_size < 1 or patch_size % 2 == 0:
+        raise ValueError(f"patch_size must be an odd positive integer, got {patch_size!r}.")
+
+
+def near(pixels: PixelSamples, distance: int) -> np.ndarray:
+    """Boolean raster, True up to so many rows and columns away from one of the pixels."""
+    raster = np.zeros(pixels.scene.shape[:2], dtype=bool)
+    raster[pixels.rows, pixels.cols] = True
+    distance = min(distance, max(raster.shape))
+    within: Any = maximum_filter(raster, 2 * distance + 1, mode="constant")
+    return within

@@ -1,0 +1,162 @@
+"""Stem, downsampling, body, head: the paper's two networks differ in the body alone."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sklearn_hsiode.nn._ode import ODEBlock
+from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
+
+# GroupNorm over the two values that a group has on a 1 x 1 map keeps their order alone, and
+# such a network does not learn. From 9 x 9 on, the body sees more than one pixel.
+SMALLEST_PATCH = 9
+
+
+class Stem(nn.Conv2d):
+    """3 x 3 convolution of the bands without padding; patches below 9 x 9 are zero-padded."""
+
+    def __init__(self, n_bands: int, n_filters: int) -> None:
+        super().__init__(n_bands, n_filters, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        missing = SMALLEST_PATCH - min(x.shape[-2:])
+        if missing > 0:
+            x = functional.pad(x, [(missing + 1) // 2] * 4)
+        return self.of_image(x)
+
+    def of_image(self, x: Tensor) -> Tensor:
+        """The convolution alone, of an image (1, bands, rows, cols) of any size."""
+        return super().forward(x)
+
+
+class Head(nn.Module):
+    """norm, relu, global average pooling, linear."""
+
+    def __init__(self, n_filters: int, n_classes: int) -> None:
+        super().__init__()
+        self.norm = group_norm(n_filters)
+        self.linear = nn.Linear(n_filters, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(self.norm(x).relu().mean((2, 3)))
+
+
+class PatchNetwork(nn.Module):
+    """Logits (n, classes) of patches (n, bands, size, size), with the given body."""
+
+    def __init__(self, n_bands: int, n_classes: int, n_filters: int, body: nn.Module) -> None:
+        super().__init__()
+        self.stem = Stem(n_bands, n_filters)
+        self.downsampling = nn.Sequential(
+            ResidualUnit(n_filters, stride=2), ResidualUnit(n_filters, stride=2)
+        )
+        self.body = body
+        self.head = Head(n_filters, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after_stem(self.stem(x))
+
+    def after_stem(self, x: Tensor) -> Tensor:
+        """Logits of the stem's output."""
+        # Group norm is slow in channels-last memory, and on CUDA would turn it round each time.
+        return self.head(self.body(self.downsampling(x.contiguous())))
+
+
+class ResNet(PatchNetwork):
+    """The paper's ResNet: a body of residual units.
+
+    601,872 parameters at one band and 16 classes.
+
+    Parameters
+    ----------
+    n_bands : int
+        Bands of a patch.
+    n_classes : int
+        Number of logits.
+    n_filters : int, default=64
+        Filters of every convolution.
+    n_blocks : int, default=6
+        Residual units of the body; 0 for no body at all.
+    tied : bool, default=False
+        Use one unit `n_blocks` times, with one set of weights, as a fixed-step solver does.
+
+    References
+    ----------
+    Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_hsiode.nn import ResNet
+    >>> network = ResNet(n_bands=1, n_classes=16)
+    >>> network(torch.zeros(2, 1, 23, 23)).shape
+    torch.Size([2, 16])
+    >>> sum(p.numel() for p in network.parameters())
+    601872
+    """
+
+    def __init__(
+        self,
+        n_bands: int,
+        n_classes: int,
+        n_filters: int = 64,
+        *,
+        n_blocks: int = 6,
+        tied: bool = False,
+    ) -> None:
+        n_units = min(n_blocks, 1) if tied else n_blocks
+        units = [ResidualUnit(n_filters) for _ in range(n_units)]
+        body = nn.Sequential(*(units * n_blocks if tied else units))
+        super().__init__(n_bands, n_classes, n_filters, body)
+
+
+class ODENet(PatchNetwork):
+    """The paper's ODE-net: a body of one ODE block.
+
+    232,080 parameters at one band and 16 classes.
+
+    Parameters
+    ----------
+    n_bands : int
+        Bands of a patch.
+    n_classes : int
+        Number of logits.
+    n_filters : int, default=64
+        Filters of every convolution.
+    solver, n_steps, rtol, atol, adjoint
+        As in :class:`ODEBlock`.
+
+    References
+    ----------
+    Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_hsiode.nn import ODENet
+    >>> network = ODENet(n_bands=1, n_classes=16, solver="dopri5")
+    >>> network(torch.zeros(2, 1, 23, 23)).shape
+    torch.Size([2, 16])
+    >>> sum(p.numel() for p in network.parameters())
+    232080
+    """
+
+    body: ODEBlock
+
+    def __init__(
+        self,
+        n_bands: int,
+        n_classes: int,
+        n_filters: int = 64,
+        *,
+        solver: str = "euler",
+        n_steps: int = 2,
+        rtol: float = 1e-3,
+        atol: float = 1e-3,
+        adjoint: bool = False,
+    ) -> None:
+        body = ODEBlock(
+            n_filters, solver=solver, n_steps=n_steps, rtol=rtol, atol=atol, adjoint=adjoint
+        )
+        super().__init__(n_bands, n_classes, n_filters, body)

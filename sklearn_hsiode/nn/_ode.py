@@ -1,0 +1,215 @@
+"""The ODE block: a residual unit whose depth is continuous."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torchdiffeq
+from torch import Tensor, nn
+
+from sklearn_hsiode.nn._residual import conv3x3, group_norm
+
+FIXED_GRID_SOLVERS = (
+    "euler",
+    "midpoint",
+    "heun2",
+    "heun3",
+    "rk4",
+    "explicit_adams",
+    "implicit_adams",
+    "fixed_adams",
+)
+ADAPTIVE_SOLVERS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
+# Butcher tableaus of torchdiffeq's explicit methods for an autonomous f: how each stage, and
+# in the last row the step, weighs the slopes before it.
+TABLEAUS: dict[str, list[list[float]]] = {
+    "euler": [[1]],
+    "midpoint": [[1 / 2], [0, 1]],
+    "heun2": [[1], [1 / 2, 1 / 2]],
+    "heun3": [[1 / 3], [0, 2 / 3], [1 / 4, 0, 3 / 4]],
+    "rk4": [[1 / 3], [-1 / 3, 1], [1, -1, 1], [1 / 8, 3 / 8, 3 / 8, 1 / 8]],
+}
+ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
+
+
+@contextmanager
+def explained_failures(solver: str) -> Iterator[None]:
+    """Turn torchdiffeq's failed assertions, in a forward or backward pass, into advice."""
+    try:
+        yield
+    except AssertionError as error:
+        causes = [
+            cause for cause in ("underflow in dt", "non-finite values") if cause in str(error)
+        ]
+        if not causes:
+            raise
+        raise RuntimeError(
+            f"The ODE's solver {solver!r} has failed ({causes[0]}): the dynamics have become too"
+            " steep for its step sizes, or hold NaN. Use a fixed-grid solver such as 'rk4', larger"
+            " rtol and atol, a smaller lr, or precision='float64'."
+        ) from error
+
+
+class Dynamics(nn.Module):
+    """Right-hand side f(z) of the ODE, which counts its evaluations.
+
+    norm, relu, 3 x 3 convolution, norm, relu, 3 x 3 convolution, norm; autonomous, that
+    is without a time channel.
+    """
+
+    def __init__(self, n_filters: int) -> None:
+        super().__init__()
+        self.n_evaluations = 0
+        self.norm1 = group_norm(n_filters)
+        self.conv1 = conv3x3(n_filters)
+        self.norm2 = group_norm(n_filters)
+        self.conv2 = conv3x3(n_filters)
+        self.norm3 = group_norm(n_filters)
+
+    def forward(self, t: Tensor | None, z: Tensor) -> Tensor:
+        self.n_evaluations += 1
+        z = self.conv1(self.norm1(z).relu())
+        z = self.conv2(self.norm2(z).relu())
+        return self.norm3(z)
+
+
+class ODEBlock(nn.Module):
+    r"""Solution at :math:`t = 1` of :math:`\dot z = f(z),\ z(0) = x`.
+
+    :math:`f` is the residual branch of a :class:`ResidualUnit` with a normalisation after
+    it, so one Euler step of size 1 is one residual unit.
+
+    Parameters
+    ----------
+    n_filters : int, default=64
+        Channels of input and output.
+    solver : str, default="euler"
+        A solver of :func:`torchdiffeq.odeint`, by its name there. On a fixed grid: "euler",
+        "midpoint", "heun2", "heun3", "rk4" (the 3/8 rule), "explicit_adams" (Adams-Bashforth of
+        order 4) and "implicit_adams" (alias "fixed_adams"; the same with one Adams-Moulton
+        correction). Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun".
+        These choose one step size for the whole batch, so that a result depends on the
+        batch within the tolerances.
+    n_steps : int, default=2
+        Equal steps of a fixed-grid solver.
+    rtol, atol : float, default=1e-3
+        Relative and absolute tolerance of an adaptive solver.
+    adjoint : bool, default=False
+        Get gradients from the adjoint ODE, solved backwards in time, instead of by
+        back-propagation through the solver. Saved activations then do not grow with the
+        number of steps.
+
+    Attributes
+    ----------
+    n_function_evaluations : int
+        Evaluations of f in the latest forward pass.
+
+    Raises
+    ------
+    ValueError
+        For an unknown solver, or `n_steps` below 1.
+    RuntimeError
+        In the forward pass, when an adaptive solver's step size underflows or its state
+        holds NaN.
+
+    References
+    ----------
+    Chen, Rubanova, Bettencourt & Duvenaud, "Neural ordinary differential equations",
+    NeurIPS 2018.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_hsiode.nn import ODEBlock
+    >>> block = ODEBlock(64, solver="rk4", n_steps=2)
+    >>> block(torch.zeros(1, 64, 5, 5)).shape
+    torch.Size([1, 64, 5, 5])
+    >>> block.n_function_evaluations
+    8
+    """
+
+    def __init__(
+        self,
+        n_filters: int = 64,
+        *,
+        solver: str = "euler",
+        n_steps: int = 2,
+        rtol: float = 1e-3,
+        atol: float = 1e-3,
+        adjoint: bool = False,
+    ) -> None:
+        super().__init__()
+        if solver not in FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS:
+            raise ValueError(
+                f"Unknown solver {solver!r}: choose one on a fixed grid ("
+                f"{', '.join(FIXED_GRID_SOLVERS)}) or an adaptive one"
+                f" ({', '.join(ADAPTIVE_SOLVERS)})."
+            )
+        if n_steps < 1:
+            raise ValueError(f"n_steps must be at least 1, got {n_steps}.")
+        self.dynamics = Dynamics(n_filters)
+        self.solver = solver
+        self.n_steps = n_steps
+        self.rtol = rtol
+        self.atol = atol
+        self.adjoint = adjoint
+        self.n_function_evaluations = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.dynamics.n_evaluations = 0
+        if self.solver in TABLEAUS and not self.adjoint:
+            solution = self._stepped(x)
+        else:
+            solution = self._solved_by_torchdiffeq(x)
+        self.n_function_evaluations = self.dynamics.n_evaluations
+        return solution
+
+    def _stepped(self, z: Tensor) -> Tensor:
+        # torchdiffeq compares the times of each step, and a GPU would have to answer first.
+        dt = 1 / self.n_steps
+        for _ in range(self.n_steps):
+            slopes: list[Tensor] = []
+            stage = z
+            for weights in TABLEAUS[self.solver]:
+                slopes.append(self.dynamics(None, stage))
+                stage = z
+                for weight, slope in zip(weights, slopes, strict=True):
+                    if weight:
+                        stage = stage.add(slope, alpha=dt * weight)
+            z = stage
+        return z
+
+    def _solved_by_torchdiffeq(self, x: Tensor) -> Tensor:
+        odeint = torchdiffeq.odeint_adjoint if self.adjoint else torchdiffeq.odeint
+        options: dict[str, Any] = {}
+        if self.solver in FIXED_GRID_SOLVERS:
+            options["grid_constructor"] = self._grid
+        if self.solver in ADAMS:
+            options["max_order"] = 4  # higher orders diverge on dynamics with kinks, as relu's
+        # Adams' corrector would iterate until the whole batch agrees within the tolerances, and
+        # a result depend on its batch: without tolerances, it corrects once.
+        rtol, atol = (1e9, 1e9) if self.solver in ADAMS else (self.rtol, self.atol)
+        with explained_failures(self.solver):
+            states: Tensor = odeint(
+                self.dynamics,
+                x,
+                torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device),
+                method=self.solver,
+                rtol=rtol,
+                atol=atol,
+                options=options,
+            )
+        return states[-1]
+
+    def _grid(self, func: Any, y0: Tensor, t: Tensor) -> Tensor:
+        # From the ends of t, which the adjoint ODE runs backwards.
+        grid = torch.linspace(0, 1, self.n_steps + 1, dtype=t.dtype, device=t.device)
+        return t[0] + (t[-1] - t[0]) * grid
+
+    def extra_repr(self) -> str:
+        if self.solver in FIXED_GRID_SOLVERS:
+            return f"solver={self.solver!r}, n_steps={self.n_steps}, adjoint={self.adjoint}"
+        return f"solver={self.solver!r}, rtol={self.rtol}, atol={self.atol}, adjoint={self.adjoint}"

@@ -1,0 +1,222 @@
+"""save_model and load_model: a model file that one may take from a stranger."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io._file_scene import FileScene
+from sklearn_hsiode.persistence._trust import TRUSTED, untrusted
+
+FORMAT = 1
+MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
+
+
+def save_model(
+    estimator: Any, path: str | Path, *, scene: Scene | None = None, overwrite: bool = False
+) -> Path:
+    """Save a fitted estimator or pipeline in a file that runs no code when it is loaded.
+
+    The file is a zip archive of the estimator, as skops saves it, with weights as plain arrays,
+    and of what is to be known of it: versions, classes, bands and wavelengths.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted; made of scikit-learn's and this package's own types.
+    path : path
+        Where to; the file appears when it is complete.
+    scene : Scene, default=None
+        The scene of the training, whose class names and wavelengths go into the file.
+    overwrite : bool, default=False
+        Replace an existing file.
+
+    Returns
+    -------
+    path : path
+
+    Raises
+    ------
+    NotFittedError
+        When the estimator is not fitted.
+    TypeError
+        When the estimator holds what :func:`load_model` would refuse, such as a callback or a
+        function of yours.
+    FileExistsError
+        When the file exists and is not to be replaced.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.svm import SVC
+    >>> from sklearn_hsiode import load_model, save_model
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> with TemporaryDirectory() as folder:
+    ...     path = save_model(SVC().fit(X, y), Path(folder) / "svm.model")
+    ...     load_model(path).predict(X).shape == y.shape
+    True
+    """
+    skops = _skops()
+    check_is_fitted(estimator)
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
+    model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+    strange = untrusted(model, skops)
+    if strange:
+        raise TypeError(
+            f"The estimator holds {', '.join(strange)}, which load_model would refuse to load:"
+            " leave it out, or pickle the estimator for your own use."
+        )
+    about = {
+        "format": FORMAT,
+        "versions": {
+            package: version(package)
+            for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
+        },
+        "classes": getattr(estimator, "classes_", None),
+        "n_bands": getattr(estimator, "n_features_in_", None),
+        "class_names": _class_names(estimator, scene),
+        "wavelengths": None if scene is None else scene.wavelengths,
+        "dropped_bands": sorted(scene.dropped_bands) if isinstance(scene, FileScene) else None,
+    }
+    text = json.dumps(about, indent=1, default=_plain)
+    with complete_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
+        archive.writestr(ABOUT, text)
+        archive.writestr(MODEL, model)
+        archive.writestr(HASH, _hash(text.encode(), model))
+    return path
+
+
+def load_model(path: str | Path) -> Any:
+    """Load an estimator that :func:`save_model` has saved; no code of the file is run.
+
+    Parameters
+    ----------
+    path : path
+        The file. It may come from a stranger: what is not of scikit-learn's or of this
+        package's own types is refused.
+
+    Returns
+    -------
+    estimator : estimator
+        Fitted. What was trained on CUDA lies on the CPU where there is none.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When the file is no model, is damaged, is of a newer format, or holds other types.
+
+    Notes
+    -----
+    A file made to do harm can still crash the process or fill its memory: scikit-learn does not
+    check the nodes of a decision tree that it is given, and an archive may be larger than it
+    looks. What it cannot do, by any known way, is to run code of its author's.
+    """
+    skops = _skops()
+    model, _ = _read(path)
+    try:
+        strange = untrusted(model, skops)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+    if strange:
+        raise ValueError(
+            f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
+            " therefore refused."
+        )
+    try:
+        return skops.loads(model, trusted=sorted(TRUSTED))
+    except Exception as error:  # whatever a tampered content leads skops to
+        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+
+
+def describe_model(path: str | Path) -> dict[str, Any]:
+    """What is known of a saved model, without loading it.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    about : dict
+        "versions" of the packages, "classes", "class_names" (a list in their order, or None),
+        "n_bands", "wavelengths" (in nanometres, or None) and "dropped_bands" (bands of the file
+        that the scene of the training was without, counted from 1, or None).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`load_model`.
+    """
+    _, about = _read(path)
+    return {name: about.get(name) for name in ABOUT_MODEL}
+
+
+ABOUT_MODEL = ("versions", "classes", "class_names", "n_bands", "wavelengths", "dropped_bands")
+
+
+def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model file {path}.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text, model = archive.read(ABOUT), archive.read(MODEL)
+            about, told = json.loads(text), archive.read(HASH).decode()
+            found = about["format"]
+    except PermissionError:
+        raise
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+        raise ValueError(
+            f"{path} is no model that save_model has written, or it is damaged: {error}"
+        ) from error
+    if found != FORMAT:
+        raise ValueError(
+            f"{path} is of format {found}, and this version of sklearn_hsiode reads format"
+            f" {FORMAT}: update sklearn_hsiode."
+        )
+    if told != _hash(text, model):
+        raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")
+    return model, about
+
+
+def _hash(about: bytes, model: bytes) -> str:
+    return sha256(about + model).hexdigest()
+
+
+def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:
+    """Names of the estimator's classes, in their order."""
+    if scene is None or not hasattr(estimator, "classes_"):
+        return None
+    labels = np.asarray(estimator.classes_).tolist()
+    return [str(scene.class_names.get(label, label)) for label in labels]
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy value in types that JSON knows."""
+    return value.tolist()
+
+
+def _skops() -> Any:
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError(
+            "Models are saved and loaded with skops: pip install 'sklearn-hsiode[models]'."
+        ) from error
+    return skops.io

@@ -1,0 +1,116 @@
+"""What a model file may hold, by name: nothing here can be made to run code of a file's author."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+# scikit-learn's estimators and NumPy's arrays are on skops' own list. To be added here, a class
+# must not run what it is given when it is made, restored, or asked to predict.
+TRUSTED = frozenset(
+    f"{module}.{name}"
+    for module, names in {
+        "numpy": "dtype",
+        "sklearn.calibration": "_CalibratedClassifier _SigmoidCalibration _TemperatureScaling",
+        "sklearn.ensemble._hist_gradient_boosting.predictor": "TreePredictor",
+        "sklearn.feature_selection._univariate_selection": "chi2 f_classif",
+        "sklearn.feature_selection._mutual_info": "mutual_info_classif",
+        "sklearn.gaussian_process._gpc": "_BinaryGaussianProcessClassifierLaplace",
+        "sklearn.gaussian_process.kernels": (
+            "ConstantKernel DotProduct ExpSineSquared Exponentiation Matern Product RBF"
+            " RationalQuadratic Sum WhiteKernel"
+        ),
+        "sklearn.metrics._classification": (
+            "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score f1_score"
+            " jaccard_score log_loss matthews_corrcoef precision_score recall_score"
+        ),
+        "sklearn.metrics._dist_metrics": (
+            "ChebyshevDistance64 EuclideanDistance64 ManhattanDistance64 MinkowskiDistance64"
+        ),
+        "sklearn.metrics._ranking": "average_precision_score roc_auc_score top_k_accuracy_score",
+        "sklearn.metrics._scorer": "_PassthroughScorer _Scorer",
+        "sklearn.model_selection._split": (
+            "GroupKFold GroupShuffleSplit KFold LeaveOneGroupOut LeaveOneOut PredefinedSplit"
+            " RepeatedKFold RepeatedStratifiedKFold ShuffleSplit StratifiedGroupKFold"
+            " StratifiedKFold StratifiedShuffleSplit"
+        ),
+        "sklearn.neighbors._ball_tree": "BallTree",
+        "sklearn.neighbors._kd_tree": "KDTree",
+        "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
+        "sklearn.tree._tree": "Tree",
+        "sklearn_hsiode.baselines": "CoordinateClassifier",
+        "sklearn_hsiode.classifiers._odenet": "ODENetClassifier",
+        "sklearn_hsiode.classifiers._resnet": "ResNetClassifier",
+        "sklearn_hsiode.metrics": "average_accuracy_score kappa_score overall_accuracy_score",
+        "sklearn_hsiode.model_selection._per_class": "PerClassShuffleSplit",
+        "sklearn_hsiode.model_selection._spatial": "SpatialBlockKFold",
+        "sklearn_hsiode._patches": "PatchExtractor",
+        "sklearn_hsiode._spectral": "SpectralTransformer",
+        "torch.optim.adam": "Adam",
+        "torch.optim.adamw": "AdamW",
+        "torch.optim.sgd": "SGD",
+    }.items()
+    for name in names.split()
+)
+# How skops may restore things. Its other ways call what the file names with the file's arguments.
+WAYS = frozenset(
+    {
+        "BytearrayNode",
+        "BytesNode",
+        "CachedNode",
+        "DTypeNode",
+        "DictNode",
+        "FunctionNode",
+        "JsonNode",
+        "ListNode",
+        "LossNode",
+        "MaskedArrayNode",
+        "NdArrayNode",
+        "ObjectNode",
+        "RandomGeneratorNode",
+        "RandomStateNode",
+        "SetNode",
+        "SliceNode",
+        "SparseMatrixNode",
+        "TreeNode",
+        "TupleNode",
+        "TypeNode",
+    }
+)
+
+
+def untrusted(model: bytes, skops: Any) -> list[str]:
+    """Names of what a model holds beyond the trusted types, and of other ways to restore it.
+
+    Parameters
+    ----------
+    model : bytes
+        What ``skops.io.dumps`` has made.
+    skops : module
+        ``skops.io``.
+
+    Returns
+    -------
+    names : list of str
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            ways = set(_ways(json.loads(archive.read("schema.json"))))
+        types = set(skops.get_untrusted_types(data=model))
+    except Exception as error:  # whatever a tampered content leads skops to
+        raise ValueError(f"The model cannot be read: {error}") from error
+    return sorted((types - TRUSTED) | ways)
+
+
+def _ways(schema: Any) -> Iterator[str]:
+    """Everything in a schema of skops that is not restored in one of the trusted ways."""
+    if isinstance(schema, dict):
+        if "__loader__" in schema and schema["__loader__"] not in WAYS:
+            yield f"{schema.get('__module__')}.{schema.get('__class__')}"
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _ways(part)

@@ -1,0 +1,404 @@
+"""The cases of the benchmark suite: each yields ratios of a time or a size to a reference."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs
+from measure import Ratio, matrix_rate, seconds, side_by_side
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sklearn_hsiode import (
+    ODENetClassifier,
+    PatchExtractor,
+    ResNetClassifier,
+    Scene,
+    predict_map,
+)
+from sklearn_hsiode.classifiers._devices import keep_freed_memory
+from sklearn_hsiode.nn import ODEBlock, ODENet, ResNet
+
+SHAPES = {"23 x 23 x 1": (23, 1), "11 x 11 x 200": (11, 200)}
+CASES: dict[str, Callable[[str], Iterator[Ratio]]] = {}
+N_CLASSES, BATCH, EPOCHS = 16, 128, 5
+
+
+def case(function: Callable[[str], Iterator[Ratio]]) -> Callable[[str], Iterator[Ratio]]:
+    """Register a case under its name."""
+    CASES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+def scene(rows: int, cols: int, n_bands: int) -> Scene:
+    """Random numbers with random labels: nothing here depends on the values."""
+    rng = np.random.default_rng(0)
+    cube = rng.integers(0, 4000, size=(rows, cols, n_bands), dtype=np.int16)
+    return Scene(cube, rng.integers(1, N_CLASSES + 1, size=(rows, cols)))
+
+
+def classifier(kind: type, **parameters: object) -> ODENetClassifier | ResNetClassifier:
+    """A classifier whose training a bare loop can repeat."""
+    options = {"batch_size": BATCH, "augment": False, "lr_schedule": "constant", "random_state": 0}
+    return kind(**(options | parameters))
+
+
+def train(
+    network: nn.Module, patches: torch.Tensor, codes: torch.Tensor, n_epochs: int = EPOCHS
+) -> None:
+    """Train a network as one would without any library."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.03, momentum=0.9)
+    criterion = nn.CrossEntropyLoss()
+    network.train()
+    for _ in range(n_epochs):
+        for index in torch.randperm(len(codes), device=codes.device).split(BATCH):
+            optimizer.zero_grad()
+            criterion(network(patches[index]), codes[index]).backward()
+            optimizer.step()
+
+
+def pixels_of(image: Scene, size: int, n: int) -> tuple[object, np.ndarray]:
+    """Patches around pixels all over an image, and their labels."""
+    X, y = image.labeled_pixels()
+    chosen = np.random.default_rng(1).choice(len(y), n, replace=False)
+    return PatchExtractor(size).fit_transform(X)[chosen], y[chosen]
+
+
+@case
+def ode_net_over_resnet(device: str) -> Iterator[Ratio]:
+    """A training of the default ODE-net / of the default ResNet, which has 6 units."""
+    for name, (size, n_bands) in SHAPES.items():
+        X, y = pixels_of(scene(100, 100, n_bands), size, 512)
+        ode, resnet = (
+            kind(max_epochs=EPOCHS, device=device, random_state=0)
+            for kind in (ODENetClassifier, ResNetClassifier)
+        )
+        yield side_by_side(
+            f"training, {name}",
+            partial(ode.fit, X, y),
+            partial(resnet.fit, X, y),
+            bar=0.8,
+            device=device,
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+
+
+@case
+def arithmetic_floor(device: str) -> Iterator[Ratio]:
+    """A bare training step of 128 / its operations at the rate of a matrix product."""
+    keep_freed_memory()  # as the estimators do
+    for name, (size, n_bands) in SHAPES.items():
+        patches = torch.randn(BATCH, n_bands, size, size, device=device)
+        patches = patches.contiguous(memory_format=torch.channels_last)
+        codes = torch.randint(N_CLASSES, (BATCH,), device=device)
+        solver = {key: ODENetClassifier().get_params()[key] for key in ("solver", "n_steps")}
+        for network in (ODENet(n_bands, N_CLASSES, **solver), ResNet(n_bands, N_CLASSES)):
+            step = partial(train, network.to(device), patches, codes, n_epochs=1)
+            with FlopCounterMode(display=False) as counter:
+                step()
+            times = np.array([seconds(step, device) for _ in range(8)][1:])
+            floor = counter.get_total_flops() / matrix_rate(device)
+            yield Ratio(
+                f"{type(network).__name__}, {name}",
+                times / floor,
+                note=f"{1e3 * np.median(times):.0f} / {1e3 * floor:.0f} ms,"
+                f" {counter.get_total_flops() / 1e9:.1f} 10^9 operations",
+            )
+
+
+@case
+def solvers(device: str) -> Iterator[Ratio]:
+    """A training of the ODE-net with other solvers / of the default ResNet."""
+    X, y = pixels_of(scene(100, 100, 1), 23, 256)
+    resnet = ResNetClassifier(max_epochs=EPOCHS, device=device, random_state=0)
+    for name, solver in {
+        "euler, 1 step": {"solver": "euler", "n_steps": 1},
+        "euler, 2 steps": {"solver": "euler", "n_steps": 2},
+        "euler, 4 steps": {"solver": "euler", "n_steps": 4},
+        "euler, 8 steps": {"solver": "euler", "n_steps": 8},
+        "midpoint, 1 step": {"solver": "midpoint", "n_steps": 1},
+        "rk4, 1 step": {"solver": "rk4", "n_steps": 1},
+        "dopri5 at 1e-3": {"solver": "dopri5"},
+        "euler, 4 steps, adjoint": {"solver": "euler", "n_steps": 4, "adjoint": True},
+    }.items():
+        ode = ODENetClassifier(**solver, max_epochs=EPOCHS, device=device, random_state=0)
+        yield side_by_side(
+            f"training with {name}, 23 x 23 x 1",
+            partial(ode.fit, X, y),
+            partial(resnet.fit, X, y),
+            repeats=3,
+            device=device,
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+
+
+@case
+def estimator_over_loop(device: str) -> Iterator[Ratio]:
+    """A training by the estimator / by a bare loop over ready-made patches, and by plain skorch."""
+    for name, (size, n_bands) in SHAPES.items():
+        X, y = pixels_of(scene(100, 100, n_bands), size, 512)
+        array, targets = np.asarray(X), np.searchsorted(np.unique(y), y)
+        ready, codes = torch.from_numpy(array).to(device), torch.from_numpy(targets).to(device)
+        estimator = classifier(ODENetClassifier, max_epochs=EPOCHS, device=device)
+        network = partial(ODENet, n_bands, targets.max() + 1)
+
+        def bare(
+            network: Callable[[], nn.Module] = network,
+            ready: torch.Tensor = ready,
+            codes: torch.Tensor = codes,
+        ) -> None:
+            train(network().to(device), ready, codes)
+
+        yield side_by_side(
+            f"training / bare loop, {name}",
+            partial(estimator.fit, X, y),
+            bare,
+            bar=1.05,
+            device=device,
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+        net = NeuralNetClassifier(
+            network,
+            criterion=nn.CrossEntropyLoss,
+            optimizer=torch.optim.SGD,
+            optimizer__momentum=0.9,
+            lr=0.03,
+            batch_size=BATCH,
+            max_epochs=EPOCHS,
+            train_split=None,
+            iterator_train__shuffle=True,
+            device=device,
+            verbose=0,
+        )
+        yield side_by_side(
+            f"training / plain skorch on the array of patches, {name}",
+            partial(estimator.fit, X, y),
+            partial(net.fit, array, targets),
+            bar=0.95 if n_bands > 1 else None,
+            device=device,
+            per=EPOCHS,
+            unit="s per epoch",
+        )
+
+
+@case
+def accelerated_training(device: str) -> Iterator[Ratio]:
+    """On CUDA: a training with `compile` and `precision` / a bare eager loop in float32."""
+    if device == "cpu":
+        return
+    size, n_bands = SHAPES["23 x 23 x 1"]
+    X, y = pixels_of(scene(100, 100, n_bands), size, 4096)
+    ready = torch.from_numpy(np.asarray(X)).to(device)
+    codes = torch.from_numpy(np.searchsorted(np.unique(y), y)).to(device)
+    graphs = {"compile__mode": "reduce-overhead"}
+    for name, options in {
+        "eager float32": {},
+        "compile": {"compile": True},
+        "compile with CUDA graphs": {"compile": True, "net_params": graphs},
+        "bfloat16": {"precision": "bfloat16"},
+        "bfloat16, compile with CUDA graphs": {
+            "precision": "bfloat16",
+            "compile": True,
+            "net_params": graphs,
+        },
+    }.items():
+        estimator = classifier(ODENetClassifier, device=device, max_epochs=1, **options)
+        estimator.partial_fit(X, y, classes=np.unique(y))  # and compile
+        network = ODENet(n_bands, len(estimator.classes_)).to(device)
+        yield side_by_side(
+            f"{name} / eager loop, 23 x 23 x 1",
+            partial(estimator.partial_fit, X, y),
+            partial(train, network, ready, codes, n_epochs=1),
+            bar=0.5 if "CUDA graphs" in name else None,
+            device=device,
+            per=len(y) / BATCH,
+            unit="s per step of 128",
+        )
+
+
+@case
+def prediction(device: str) -> Iterator[Ratio]:
+    """Per pixel: predict_proba of scattered pixels, and a map / a bare forward pass."""
+    for name, (size, n_bands) in SHAPES.items():
+        image = scene(96, 96, n_bands)
+        X, y = pixels_of(image, size, 1024)
+        estimator = classifier(ODENetClassifier, device=device, max_epochs=1).fit(X[:256], y[:256])
+        network = estimator.net_.plain_module_.eval()
+        ready = torch.from_numpy(np.asarray(X)).to(device)
+
+        def forward(network: nn.Module = network, ready: torch.Tensor = ready) -> None:
+            with torch.no_grad():
+                for part in ready.split(BATCH):
+                    network(part).softmax(1).cpu()
+
+        def predict(estimator: object = estimator, X: object = X) -> None:
+            estimator.predict_proba(X)
+
+        yield side_by_side(
+            f"prediction / bare forward pass, {name}", predict, forward, bar=1.05, device=device
+        )
+        n_pixels, n_times = image.mask.size, image.mask.size / len(ready)
+        pipeline = _mapped(estimator)
+        whole = [seconds(partial(predict_map, pipeline, image), device) for _ in range(4)][1:]
+        bare = [seconds(forward, device) * n_times for _ in range(4)][1:]
+        yield Ratio(
+            f"map / bare forward pass, {name}",
+            np.divide(whole, bare),
+            0.6 if n_bands > 1 else None,
+            f"{1e6 * np.median(whole) / n_pixels:.0f} / "
+            f"{1e6 * np.median(bare) / n_pixels:.0f} microseconds per pixel",
+        )
+
+
+@case
+def gathering(device: str) -> Iterator[Ratio]:
+    """A mini-batch of patches cut from the scene / indexed in an array of all of them."""
+    for name, (size, n_bands) in SHAPES.items():
+        X, _ = pixels_of(scene(100, 100, n_bands), size, 1024)
+        cut, ready = X.cutter(device), torch.from_numpy(np.asarray(X)).to(device)
+        index = [torch.randperm(1024)[:BATCH] for _ in range(20)]
+        yield side_by_side(
+            f"gathering / ready-made patches, {name}",
+            lambda cut=cut, index=index: [cut(i) for i in index],
+            lambda ready=ready, index=index: [ready[i] for i in index],
+            device=device,
+            per=20e-3,
+            unit="ms per batch of 128",
+        )
+
+
+@case
+def threads(device: str) -> Iterator[Ratio]:
+    """On the CPU: a training and a prediction with all cores / with the default of one."""
+    if device != "cpu":
+        return
+    for name, (size, n_bands) in SHAPES.items():
+        X, y = pixels_of(scene(100, 100, n_bands), size, 512)
+        one, all_cores = (
+            ODENetClassifier(max_epochs=1, device=device, n_jobs=n_jobs, random_state=0).fit(X, y)
+            for n_jobs in (1, -1)
+        )
+        n_threads = effective_n_jobs(-1)
+        yield side_by_side(
+            f"training, {n_threads} threads / 1, {name}",
+            partial(all_cores.fit, X, y),
+            partial(one.fit, X, y),
+        )
+        yield side_by_side(
+            f"prediction, {n_threads} threads / 1, {name}",
+            partial(all_cores.predict_proba, X),
+            partial(one.predict_proba, X),
+        )
+
+
+PEAK = """
+import re
+import numpy as np, torch, sklearn
+def peak():  # of Linux; getrusage would tell that of the process that has started this one
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1]) * 1024
+before = peak()
+from sklearn.pipeline import make_pipeline
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene, predict_map
+rng = np.random.default_rng(0)
+cube = rng.integers(0, 4000, size=(512, 217, 204), dtype=np.int16)
+labels = rng.integers(1, 17, size=(512, 217))
+scene = Scene(cube, labels)
+X, y = scene.labeled_pixels()
+model = make_pipeline(PatchExtractor(11), ODENetClassifier(max_epochs=1, random_state=0))
+model.fit(X[::200], y[::200])
+predict_map(model, scene)
+print(peak() - before)
+"""
+
+
+@case
+def peak_memory(device: str) -> Iterator[Ratio]:
+    """Training on and mapping a scene of Salinas's size / twice its cube in float32 and 300 MB."""
+    printed = subprocess.run(
+        [sys.executable, "-c", PEAK], capture_output=True, text=True, check=True
+    )
+    peak = int(printed.stdout)
+    allowed = 2 * 512 * 217 * 204 * 4 + 300e6
+    yield Ratio(
+        "peak memory, 512 x 217 x 204",
+        np.array([peak / allowed]),
+        1.0,
+        f"{peak / 1e6:.0f} / {allowed / 1e6:.0f} MB",
+    )
+
+
+@case
+def saved_activations(device: str) -> Iterator[Ratio]:
+    """What the backward pass of the ODE block needs with 32 steps / with 1."""
+    for adjoint in (True, False):
+        sizes = []
+        for n_steps in (32, 1):
+            block = ODEBlock(64, n_steps=n_steps, adjoint=adjoint).to(device)
+            storages: dict[int, int] = {}
+
+            def save(tensor: torch.Tensor, storages: dict[int, int] = storages) -> torch.Tensor:
+                storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+                return tensor
+
+            with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
+                kept = block(torch.randn(32, 64, 6, 6, device=device, requires_grad=True))
+            sizes.append(sum(storages.values()))
+            del kept
+        yield Ratio(
+            f"saved activations, adjoint={adjoint}, 32 steps / 1",
+            np.array([sizes[0] / sizes[1]]),
+            1.0 if adjoint else None,
+            f"{sizes[0] / 1e6:.2f} / {sizes[1] / 1e6:.2f} MB",
+        )
+
+
+@case
+def function_evaluations(device: str) -> Iterator[Ratio]:
+    """Evaluations of the default per forward pass / the 4 of one rk4 step."""
+    X, y = pixels_of(scene(30, 30, 4), 9, 128)
+    n = classifier(ODENetClassifier, max_epochs=1, device=device).fit(X, y).n_function_evaluations_
+    yield Ratio("function evaluations / 4", np.array([n / 4]), 1.0, f"{n:g}")
+
+
+@case
+def linear_in_pixels(device: str) -> Iterator[Ratio]:
+    """Time per pixel of a map of 1000 x 1000 pixels / of 100 x 100."""
+    small, large = scene(100, 100, 8), scene(1000, 1000, 8)
+    X, y = pixels_of(small, 9, 256)
+    estimator = classifier(ODENetClassifier, n_filters=8, max_epochs=1, device=device).fit(X, y)
+    pipeline = _mapped(estimator)
+    few = [seconds(lambda: predict_map(pipeline, small), device) / 1e4 for _ in range(6)][1:]
+    many = [seconds(lambda: predict_map(pipeline, large), device) / 1e6 for _ in range(2)]
+    yield Ratio(
+        "map of 10^6 / 10^4 pixels, per pixel",
+        np.array(many) / np.median(few),
+        1.1,
+        f"{1e6 * np.median(many):.1f} / {1e6 * np.median(few):.1f} microseconds per pixel",
+    )
+
+
+def _mapped(estimator: object) -> object:
+    """The fitted classifier behind an extractor, as a pipeline that maps scenes."""
+    from sklearn.pipeline import Pipeline
+
+    extractor = PatchExtractor(estimator._patch_shape[0])
+    extractor.n_features_in_ = estimator.n_features_in_
+    return Pipeline([("patches", extractor), ("network", estimator)])
+
+
+@case
+def import_time(device: str) -> Iterator[Ratio]:
+    """A process that imports this package / one that imports torch and sklearn."""
+
+    def run(modules: str) -> Callable[[], object]:
+        return lambda: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+
+    yield side_by_side("import", run("sklearn_hsiode"), run("torch, sklearn"), bar=1.15, repeats=7)
