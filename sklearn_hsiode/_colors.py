@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._scene import Scene
-from sklearn_hsiode._validation import UNLABELED
-from sklearn_hsiode.metrics import display_names
+from sklearn_hsiode._labels import display_names
 
 # Found by a search for the 16 colours that are farthest from each other, and from black and
 # white, in CIELAB (at least 22) and in CIEDE2000 (at least 12), to the eye with all three cones
@@ -64,32 +62,6 @@ def class_colors(n_classes: int) -> np.ndarray:
     # Multiples of the golden ratio spread evenly between 0 and 1 and never meet.
     strength = _STRONGEST_SHADE * ((rounds + 1) // 2 * _GOLDEN % 1)[:, np.newaxis]
     return palette[index] * (1 - strength) + target * strength
-
-
-def unlabeled_value(raster: np.ndarray) -> int | str:
-    """What stands for no class in a raster of labels."""
-    return "" if raster.dtype.kind in "UO" else UNLABELED
-
-
-def known_classes(scene: Scene, class_map: np.ndarray | None = None) -> np.ndarray:
-    """Sorted labels that a scene's raster holds or that have a name; their place is their colour.
-
-    Without a label raster, the map's own labels count instead.
-    """
-    raster = class_map if scene.labels is None else scene.labels
-    if raster is None:
-        return np.empty(0, dtype=int)
-    kind = str if raster.dtype.kind == "U" else (int, np.integer)
-    with_name = [label for label in scene.class_names if isinstance(label, kind)]
-    found = {*np.unique(raster).tolist(), *with_name} - {unlabeled_value(raster)}
-    return np.array(sorted(found), dtype=None if found else raster.dtype)
-
-
-def valid_labels(scene: Scene) -> np.ndarray | None:
-    """The label raster without the labels of invalid pixels, or None."""
-    if scene.labels is None:
-        return None
-    return np.where(scene.mask, scene.labels, unlabeled_value(scene.labels))
 
 
 def colorize(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -13,14 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sklearn_hsiode._colors import class_colors, known_classes, unlabeled_value
+from sklearn_hsiode._colors import class_colors
+from sklearn_hsiode._labels import UNLABELED, display_names, known_classes, unlabeled_value
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode._validation import UNLABELED
 from sklearn_hsiode.io._file_scene import FileScene
 from sklearn_hsiode.io._geotiff import MapWriter
-from sklearn_hsiode.metrics import display_names
 
 METHODS = ("predict", "predict_proba", "confidence")
 CONFIDENCES = ("largest probability", "margin", "entropy")
@@ -316,7 +315,7 @@ def _writer(
         return MapWriter(
             out, scene, bands=bands, dtype="float32", nodata=np.nan, overwrite=overwrite
         )
-    known = np.union1d(known_classes(scene, classes), classes)
+    known = np.union1d(known_classes(scene.labels, scene.class_names), classes)
     colors = class_colors(len(known))[np.searchsorted(known, classes)]
     return MapWriter(
         out,

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_batches
 
+from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
 from sklearn_hsiode._pixels import SPECTRA_AT_ONCE, PixelSamples
 from sklearn_hsiode._validation import (
-    UNLABELED,
     checked_cube,
-    checked_labels,
     checked_mask,
     checked_wavelengths,
     read_only,
@@ -93,7 +92,7 @@ class Scene:
             unmasked = ~np.ma.getmaskarray(cube).any(axis=2)
             self._mask = checked_mask(self._mask & unmasked, grid)
         self._wavelengths = checked_wavelengths(wavelengths, self.n_bands)
-        self._class_names = self._checked_class_names(class_names)
+        self._class_names = checked_class_names(class_names, self._labels)
         self._crs, self._transform, self._name = crs, transform, name
 
     @property
@@ -368,24 +367,7 @@ class Scene:
     def _is_unlabeled(self) -> np.ndarray:
         if self._labels is None:
             raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
-        unlabeled = UNLABELED if self._labels.dtype.kind in "iu" else ""
-        return self._labels == unlabeled
-
-    def _checked_class_names(self, names: Any) -> dict[Any, str]:
-        if names is None:
-            return {}
-        if isinstance(names, Mapping):
-            return dict(names)
-        # Of the whole raster: a mask that hides a class does not take its name away.
-        classes: list[Any] = []
-        if self._labels is not None:
-            classes = np.unique(self._labels[~self._is_unlabeled()]).tolist()
-        if isinstance(names, str) or np.shape(names) != (len(classes),):
-            raise ValueError(
-                f"class_names must be one name for each of the {len(classes)} classes in sorted"
-                f" order of the labels, or a dict of label to name; got {names!r}."
-            )
-        return dict(zip(classes, names, strict=True))
+        return self._labels == unlabeled_value(self._labels)
 
     def __copy__(self) -> Scene:
         return self

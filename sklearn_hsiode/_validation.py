@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-UNLABELED = 0
 REAL_KINDS = "biuf"
 
 
@@ -47,21 +46,6 @@ def checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray:
             f"{what} must have the cube's shape (rows, cols) = {grid}, got {raster.shape}.{hint}"
         )
     return raster
-
-
-def checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
-    """Return labels as a read-only raster of integers or strings."""
-    if np.ma.isMaskedArray(labels):
-        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
-    labels = checked_raster("labels", labels, grid)
-    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
-        labels = labels.astype(str)
-    if labels.dtype.kind not in "iuU":
-        raise TypeError(
-            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
-            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
-        )
-    return read_only(labels)
 
 
 def checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +10,8 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, make_scorer, reca
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from tabulate import tabulate
+
+from sklearn_hsiode._labels import display_names
 
 
 def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
@@ -255,34 +255,12 @@ def classification_summary(
     pairs = list(zip(true, pred, strict=True))
     return ClassificationSummary(
         classes,
-        display_names(classes, class_names),
+        display_names(classes, class_names, TOTALS),
         np.array([per_class_accuracy_score(t, p, labels=classes) for t, p in pairs]),
         np.array([overall_accuracy_score(t, p) for t, p in pairs]),
         np.array([average_accuracy_score(t, p) for t, p in pairs]),
         np.array([kappa_score(t, p) for t, p in pairs]),
     )
-
-
-def display_names(
-    classes: np.ndarray, names: Mapping[Any, str] | Sequence[str] | None
-) -> list[str]:
-    """What each class is called, by default its label, which also tells namesakes apart."""
-    labels = classes.tolist()
-    if names is None:
-        names = {}
-    if not isinstance(names, Mapping):
-        if isinstance(names, str) or len(names) != len(labels):
-            raise ValueError(
-                f"class_names must be one name for each of the {len(labels)} classes, or a dict of"
-                f" label to name, got {names!r}."
-            )
-        names = dict(zip(labels, names, strict=True))
-    texts = [str(names.get(label, label)) for label in labels]
-    taken = Counter([*texts, *TOTALS])
-    return [
-        text if taken[text] == 1 else f"{text} ({label})"
-        for text, label in zip(texts, labels, strict=True)
-    ]
 
 
 def mean_and_std(values: Any) -> tuple[float, float]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_hsiode._colors import NO_CLASS_COLOR, class_colors
+from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._run import Run
 from sklearn_hsiode.benchmark._tables import TITLES
 from sklearn_hsiode.io._atomic import complete_file
-from sklearn_hsiode.metrics import display_names
 
 PANELS_IN_A_ROW = 4
 PANEL_INCHES = 3.0

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._run import Run, by_model
 from sklearn_hsiode.io._atomic import complete_file
-from sklearn_hsiode.metrics import ClassificationSummary, display_names, mean_and_std, percentage
+from sklearn_hsiode.metrics import TOTALS, ClassificationSummary, mean_and_std, percentage
 
 #: How the models of :func:`benchmark_models` are called in print.
 TITLES = {
@@ -163,7 +164,7 @@ def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
 def _summary(scene: Scene, runs: Sequence[Run]) -> ClassificationSummary:
     return ClassificationSummary(
         scene.classes,
-        display_names(scene.classes, scene.class_names),
+        display_names(scene.classes, scene.class_names, TOTALS),
         np.array([run.per_class_accuracy for run in runs], dtype=float),
         np.array([run.overall_accuracy for run in runs]),
         np.array([run.average_accuracy for run in runs]),

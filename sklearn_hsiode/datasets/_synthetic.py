@@ -10,8 +10,8 @@ from scipy.spatial import cKDTree
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_hsiode._labels import UNLABELED
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode._validation import UNLABELED
 
 # The ground: fields of this mean size in pixels, as long as each class gets enough of them.
 _FIELD_PIXELS = 200

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._validation import UNLABELED
+from sklearn_hsiode._labels import UNLABELED
 from sklearn_hsiode.io import _arrays as arrays
 from sklearn_hsiode.io import _polygons as polygons
 from sklearn_hsiode.io._raster_files import RasterSource, raster_source

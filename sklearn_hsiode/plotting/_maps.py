@@ -12,13 +12,16 @@ from sklearn_hsiode._colors import (
     NO_CLASS_COLOR,
     class_entries,
     colorize,
+)
+from sklearn_hsiode._labels import (
+    checked_labels,
     known_classes,
     unlabeled_value,
     valid_labels,
 )
 from sklearn_hsiode._mapping import predict_map
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode._validation import checked_labels, checked_raster
+from sklearn_hsiode._validation import checked_raster
 from sklearn_hsiode.plotting._layout import legend_beside, raster_axes, show_raster
 
 if TYPE_CHECKING:
@@ -181,7 +184,9 @@ class ClassificationMapDisplay:
         class_map = checked_labels(class_map, scene.shape[:2])
         no_class = unlabeled_value(class_map)
         class_map = np.where(scene.mask, class_map, no_class)
-        classes = known_classes(scene, class_map)
+        classes = known_classes(
+            class_map if scene.labels is None else scene.labels, scene.class_names
+        )
         unknown = sorted({*np.unique(class_map).tolist()} - {*classes.tolist(), no_class})
         if unknown:
             raise ValueError(
@@ -191,7 +196,7 @@ class ClassificationMapDisplay:
         display = cls(
             class_map,
             classes,
-            truth=valid_labels(scene),
+            truth=valid_labels(scene.labels, scene.mask),
             class_names=scene.class_names,
             name=scene.name,
         )

@@ -11,9 +11,8 @@ from sklearn_hsiode._colors import (
     INVALID_COLOR,
     class_entries,
     colorize,
-    known_classes,
-    valid_labels,
 )
+from sklearn_hsiode._labels import known_classes, valid_labels
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.plotting._layout import legend_beside, raster_axes, show_raster
 
@@ -137,8 +136,8 @@ class SceneDisplay:
         bands = _chosen_bands(scene, wavelengths, bands)
         display = cls(
             _stretched(scene, bands, percentiles),
-            labels=valid_labels(scene),
-            classes=known_classes(scene),
+            labels=valid_labels(scene.labels, scene.mask),
+            classes=known_classes(scene.labels, scene.class_names),
             class_names=scene.class_names,
             bands=bands,
             title="\n".join(filter(None, [scene.name, _band_title(scene, bands)])),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_hsiode._colors import class_colors, known_classes
+from sklearn_hsiode._colors import class_colors
+from sklearn_hsiode._labels import display_names, known_classes
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.metrics import display_names
 from sklearn_hsiode.plotting._layout import import_pyplot, place_beside, whole_numbers
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SpectraDisplay:
                 f" valid pixels, got {chosen.tolist()}."
             )
         moments = [_mean_and_std(np.asarray(X[y == label])) for label in chosen]
-        known = known_classes(scene)
+        known = known_classes(scene.labels, scene.class_names)
         display = cls(
             np.array([mean for mean, _ in moments]),
             np.array([std for _, std in moments]),

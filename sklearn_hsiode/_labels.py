@@ -1,0 +1,115 @@
+"""Labels: which value means unlabelled, which classes are known, and what they are called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sklearn_hsiode._validation import checked_raster, read_only
+
+UNLABELED = 0
+
+
+def unlabeled_value(labels: np.ndarray) -> int | str:
+    """The value that means no class: 0, or ``""`` among strings."""
+    return "" if labels.dtype.kind in "UO" else UNLABELED
+
+
+def checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
+    """Return labels as a read-only raster of integers or strings."""
+    if np.ma.isMaskedArray(labels):
+        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
+    labels = checked_raster("labels", labels, grid)
+    if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
+        labels = labels.astype(str)
+    if labels.dtype.kind not in "iuU":
+        raise TypeError(
+            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
+            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
+        )
+    return read_only(labels)
+
+
+def checked_class_names(names: Any, labels: np.ndarray | None) -> dict[Any, str]:
+    """Return the name of each class by label, given so or in sorted order of the labels."""
+    if names is None:
+        return {}
+    if isinstance(names, Mapping):
+        return dict(names)
+    # Of the whole raster: a mask that hides a class does not take its name away.
+    classes = known_classes(labels, {}).tolist()
+    if isinstance(names, str) or np.shape(names) != (len(classes),):
+        raise ValueError(
+            f"class_names must be one name for each of the {len(classes)} classes in sorted"
+            f" order of the labels, or a dict of label to name; got {names!r}."
+        )
+    return dict(zip(classes, names, strict=True))
+
+
+def known_classes(labels: np.ndarray | None, class_names: Mapping[Any, str]) -> np.ndarray:
+    """Sorted labels that a raster holds or that have a name; their place is their colour.
+
+    Parameters
+    ----------
+    labels : array of shape (rows, cols) or None
+        A raster of labels, or a map.
+    class_names : dict of label to str
+        Names of other types than the raster's labels do not count.
+
+    Returns
+    -------
+    classes : array of shape (n_classes,)
+    """
+    if labels is None:
+        return np.empty(0, dtype=int)
+    kind = str if labels.dtype.kind == "U" else (int, np.integer)
+    with_name = [label for label in class_names if isinstance(label, kind)]
+    found = {*np.unique(labels).tolist(), *with_name} - {unlabeled_value(labels)}
+    return np.array(sorted(found), dtype=None if found else labels.dtype)
+
+
+def display_names(
+    classes: np.ndarray,
+    names: Mapping[Any, str] | Sequence[str] | None,
+    taken: Sequence[str] = (),
+) -> list[str]:
+    """What each class is called in tables and legends.
+
+    Parameters
+    ----------
+    classes : array of shape (n_classes,)
+        Labels.
+    names : dict of label to str, or sequence of str, or None
+        A class without a name is called by its label.
+    taken : sequence of str, default=()
+        Other texts that stand beside the names.
+
+    Returns
+    -------
+    names : list of str
+        A name that occurs twice, or is taken, has its label behind it.
+    """
+    labels = classes.tolist()
+    if names is None:
+        names = {}
+    if not isinstance(names, Mapping):
+        if isinstance(names, str) or len(names) != len(labels):
+            raise ValueError(
+                f"class_names must be one name for each of the {len(labels)} classes, or a dict of"
+                f" label to name, got {names!r}."
+            )
+        names = dict(zip(labels, names, strict=True))
+    texts = [str(names.get(label, label)) for label in labels]
+    occurrences = Counter([*texts, *taken])
+    return [
+        text if occurrences[text] == 1 else f"{text} ({label})"
+        for text, label in zip(texts, labels, strict=True)
+    ]
+
+
+def valid_labels(labels: np.ndarray | None, mask: np.ndarray) -> np.ndarray | None:
+    """The label raster without the labels of invalid pixels, or None."""
+    return None if labels is None else np.where(mask, labels, unlabeled_value(labels))
