@@ -5,7 +5,7 @@ from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._spectral import SpectralTransformer
-from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
+from sklearn_hsiode.classifiers import ODENetClassifier, PatchNetClassifier, ResNetClassifier
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.persistence import load_model, save_model
 
@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ODENetClassifier",
     "PatchExtractor",
+    "PatchNetClassifier",
     "PixelSamples",
     "ResNetClassifier",
     "Scene",

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, sqrt
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._bands import check_wavelengths, fitted_wavelengths, iter_estimators
 from sklearn_hsiode._colors import class_colors
 from sklearn_hsiode._labels import UNLABELED, display_names, known_classes, unlabeled_value
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io._file_scene import FileScene
 from sklearn_hsiode.io._geotiff import MapWriter
 
 METHODS = ("predict", "predict_proba", "confidence")
@@ -35,6 +34,7 @@ def predict_map(
     skip_unlabeled: bool = False,
     class_names: Mapping[Any, str] | None = None,
     overwrite: bool = False,
+    verify: bool = True,
     progress: bool = False,
 ) -> np.ndarray | Path:
     """Predict every valid pixel of a scene, borders included, window by window.
@@ -63,6 +63,9 @@ def predict_map(
         Label to name, for the file; by default those of the scene.
     overwrite : bool, default=False
         Replace an existing `out`.
+    verify : bool, default=True
+        Read `out` back when it is written, and compare it with what went in: GDAL tells nobody
+        of a disk that is full.
     progress : bool, default=False
         Show a progress bar.
 
@@ -82,8 +85,9 @@ def predict_map(
     NotFittedError
         When the estimator is not fitted.
     ValueError
-        For an unknown method, a window below one pixel, a scene of another number of bands
-        than the estimator was fitted with, a scene of which no pixel is to be predicted, a map
+        For an unknown method, a window below one pixel, a scene of other bands than the
+        estimator was fitted with (another number, or at other wavelengths where both are
+        known), a scene of which no pixel is to be predicted, a map
         without `out` in which 0 would be a class, an `out` that is the file of the scene, or
         unlabelled pixels that are to be skipped in a scene without labels.
     TypeError
@@ -148,19 +152,32 @@ def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabele
         raise ValueError(f"window must be an integer of at least 1 pixel, got {window!r}.")
     if skip_unlabeled and scene.labels is None:
         raise ValueError("skip_unlabeled=True needs a scene with labels.")
-    n_bands = getattr(estimator, "n_features_in_", scene.n_bands)
-    if n_bands != scene.n_bands:
-        dropped = scene.dropped_bands if isinstance(scene, FileScene) else {}
-        without = f" (without {', '.join(map(str, dropped))} of its file)" if dropped else ""
-        raise ValueError(
-            f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
-            f"{without}: give it the same bands, in the same order."
-        )
+    _check_bands(estimator, scene)
     if method != "predict" and not hasattr(estimator, "predict_proba"):
         raise AttributeError(
             f"method={method!r} needs an estimator with predict_proba, which"
             f" {type(estimator).__name__} has not (for an SVM, wrap it in scikit-learn's"
             " CalibratedClassifierCV)."
+        )
+
+
+def _check_bands(estimator: Any, scene: Scene) -> None:
+    """Refuse a scene of other bands than those of the training, as far as these are known."""
+    n_bands = getattr(estimator, "n_features_in_", scene.n_bands)
+    here = sorted(scene.dropped_bands)
+    if n_bands != scene.n_bands:
+        without = f" (without {', '.join(map(str, here))} of its file)" if here else ""
+        raise ValueError(
+            f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
+            f"{without}: give it the same bands, in the same order."
+        )
+    wavelengths = fitted_wavelengths(estimator)
+    check_wavelengths(scene.wavelengths, wavelengths, type(estimator).__name__)
+    there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
+    if (wavelengths is None or scene.wavelengths is None) and there and here and there != here:
+        raise ValueError(
+            f"The estimator was fitted without bands {', '.join(map(str, there))} of their file,"
+            f" but this scene is without bands {', '.join(map(str, here))}."
         )
 
 
@@ -173,8 +190,13 @@ def _check_output(out: str | Path | None, scene: Scene, classes: np.ndarray, met
                 " it with labels other than that, or write the map to a file, where classes are"
                 " numbered from 1 (out=...)."
             )
-    elif isinstance(scene, FileScene) and scene.was_read_from(out):
+    elif _is_one_of(scene.files, out):
         raise ValueError(f"out={str(out)!r} is the image itself: name another file.")
+
+
+def _is_one_of(files: Iterable[Path], path: str | Path) -> bool:
+    file = Path(path)
+    return file.exists() and any(one.exists() and file.samefile(one) for one in files)
 
 
 def _require_some(n_predicted: int) -> None:
@@ -185,26 +207,15 @@ def _require_some(n_predicted: int) -> None:
         )
 
 
-def _patch_sizes(part: Any) -> Iterator[int]:
-    """Sizes of the patches of every extractor in an estimator, however deep."""
-    if isinstance(part, PatchExtractor):
-        yield part.patch_size
-    elif isinstance(part, BaseEstimator):
-        yield from _patch_sizes(list(vars(part).values()))
-    elif isinstance(part, dict):
-        yield from _patch_sizes(list(part.values()))
-    elif isinstance(part, list | tuple) or (isinstance(part, np.ndarray) and part.dtype == object):
-        for item in np.ravel(part) if isinstance(part, np.ndarray) else part:
-            yield from _patch_sizes(item)
-
-
 def _reach(estimator: Any) -> int:
     """How far from a pixel the patch around it can take a value from.
 
     A masked neighbour, at most half a patch away in rows and columns, takes the spectrum of the
     valid pixel nearest to it, which is no further from it than the pixel itself.
     """
-    half = max(_patch_sizes(estimator), default=1) // 2
+    parts = iter_estimators(estimator)
+    sizes = [part.patch_size for part in parts if isinstance(part, PatchExtractor)]
+    half = max(sizes, default=1) // 2
     return half + ceil(sqrt(2) * half)
 
 

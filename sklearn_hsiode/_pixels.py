@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import maximum_filter
-
-if TYPE_CHECKING:
-    from sklearn_hsiode._scene import Scene
-
-# Spectra that are looked at together where a whole scene may be asked for.
-SPECTRA_AT_ONCE = 65536
 
 
 class PixelSamples:
@@ -52,8 +46,8 @@ class PixelSamples:
 
     ndim = 2
 
-    def __init__(self, scene: Scene, positions: np.ndarray) -> None:
-        self.scene = scene
+    def __init__(self, scene: Any, positions: np.ndarray) -> None:
+        self.scene = scene  # a Scene, whose file imports this one
         self.positions = positions
 
     @property
@@ -64,7 +58,8 @@ class PixelSamples:
     @property
     def dtype(self) -> np.dtype:
         """Type of the spectra, the cube's own."""
-        return self.scene.dtype
+        dtype: np.dtype = self.scene.dtype
+        return dtype
 
     @property
     def rows(self) -> np.ndarray:
@@ -144,6 +139,30 @@ def check_finite(pixels: PixelSamples, patch_size: int = 1) -> None:
             " such pixels"
             " invalid with Scene(cube, labels, mask=...), or fill them before the scene is made."
         )
+
+
+def checked_positions(rows: Any, cols: Any, mask: np.ndarray) -> np.ndarray:
+    """Row-major positions of rows and columns, all of them valid pixels."""
+    rows, cols = np.atleast_1d(rows), np.atleast_1d(cols)
+    if rows.ndim != 1 or rows.shape != cols.shape:
+        raise ValueError(
+            "rows and cols must be one-dimensional and equally long,"
+            f" got shapes {rows.shape} and {cols.shape}."
+        )
+    if rows.size and (rows.dtype.kind not in "iu" or cols.dtype.kind not in "iu"):
+        raise TypeError("rows and cols must be integers, counted from 0.")
+    for what, places, size in zip(("rows", "cols"), (rows, cols), mask.shape, strict=True):
+        if places.size and not 0 <= places.min() <= places.max() < size:
+            raise IndexError(f"{what} must lie within 0 to {size - 1} in this scene.")
+    positions = rows.astype(np.intp) * mask.shape[1] + cols.astype(np.intp)
+    invalid = ~mask.reshape(-1)[positions]
+    if invalid.any():
+        first = np.flatnonzero(invalid)[0]
+        raise ValueError(
+            f"{invalid.sum()} of the pixels are outside the scene's mask, the first at row"
+            f" {rows[first]}, column {cols[first]}: leave them out, or mend the mask."
+        )
+    return positions
 
 
 def _split_key(key: Any) -> tuple[Any, Any]:

@@ -1,19 +1,23 @@
-"""Scene: the image, and what is known of its pixels."""
+"""Scene: the image, and all that is known of its pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from sklearn_hsiode._cubes import LazyCube, PackedRaster, as_cube, valid_pixels
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
-from sklearn_hsiode._pixels import SPECTRA_AT_ONCE, PixelSamples
+from sklearn_hsiode._memory import SPECTRA, n_items
+from sklearn_hsiode._pixels import PixelSamples, checked_positions
 from sklearn_hsiode._validation import (
     checked_cube,
     checked_mask,
+    checked_slice,
     checked_wavelengths,
     read_only,
 )
@@ -30,7 +34,8 @@ class Scene:
     ----------
     cube : array of shape (rows, cols, bands)
         The image in any real type, as digital numbers, radiance or reflectance. Pixels
-        that a masked array masks in any band count as invalid.
+        that a masked array masks in any band count as invalid. What is no array, but has
+        `shape`, `dtype` and ``[rows, cols]``, is read by window, as images in large files are.
     labels : array of shape (rows, cols), default=None
         Class of each pixel, as integers with 0 for unlabelled pixels, or as strings
         with ``""`` for unlabelled pixels. What a masked array masks is unlabelled.
@@ -45,7 +50,7 @@ class Scene:
     crs, transform : object, default=None
         Coordinate reference system and affine transform of the grid, kept as given.
     name : str, default=None
-        What the scene is called in tables and titles.
+        Name of the scene in tables and titles.
 
     Raises
     ------
@@ -70,7 +75,8 @@ class Scene:
     array([0, 1, 2, 3])
     """
 
-    _origin = (0, 0)  # where a window begins in the scene that it was cut from
+    _cube: np.ndarray | LazyCube
+    _mask: np.ndarray | None  # None where it is still to be read
 
     def __init__(
         self,
@@ -84,20 +90,40 @@ class Scene:
         transform: Any = None,
         name: str | None = None,
     ) -> None:
-        self._cube = checked_cube(cube)
+        self._cube, unmasked = as_cube(cube)
         grid = self._cube.shape[:2]
         self._labels = None if labels is None else checked_labels(labels, grid)
-        self._mask = checked_mask(mask, grid)
-        if np.ma.isMaskedArray(cube):
-            unmasked = ~np.ma.getmaskarray(cube).any(axis=2)
+        if mask is None and isinstance(self._cube, LazyCube):
+            self._mask = None
+        else:
+            self._mask = checked_mask(mask, grid)
+        if unmasked is not None:
             self._mask = checked_mask(self._mask & unmasked, grid)
         self._wavelengths = checked_wavelengths(wavelengths, self.n_bands)
         self._class_names = checked_class_names(class_names, self._labels)
         self._crs, self._transform, self._name = crs, transform, name
+        self._origin: tuple[int, int] = (0, 0)
+        self._fwhm: np.ndarray | None = None
+        self._dropped_bands: dict[int, str] = {}
+        self._files: tuple[Path, ...] = ()
+
+    def _replace(self, **fields: Any) -> Scene:
+        """The scene with other values of some fields, which are taken as they are.
+
+        As :func:`dataclasses.replace`: every scene that is derived from another one, and every
+        one that is unpickled, is made here.
+        """
+        scene = Scene.__new__(Scene)
+        known = {name: vars(self)[name] for name in FIELDS if name in vars(self)}
+        for name, value in (known | {f"_{name}": value for name, value in fields.items()}).items():
+            setattr(scene, name, read_only(value) if isinstance(value, np.ndarray) else value)
+        return scene
 
     @property
     def cube(self) -> np.ndarray:
-        """Read-only array of shape (rows, cols, bands)."""
+        """Read-only array of shape (rows, cols, bands), for which a whole file may be read."""
+        if isinstance(self._cube, LazyCube):
+            self._mask, self._cube = self.mask, checked_cube(self._cube.load())
         return self._cube
 
     @property
@@ -108,12 +134,31 @@ class Scene:
     @property
     def mask(self) -> np.ndarray:
         """Read-only boolean raster of shape (rows, cols), True where a pixel is valid."""
-        return self._mask
+        if self._mask is None and isinstance(self._cube, LazyCube):
+            mask = self._cube.valid()
+            if not mask.any():
+                raise ValueError(
+                    f"{', '.join(map(str, self._files)) or 'The cube'} has no pixel that holds data"
+                    " in every band: mark the bands that lack most of it as bad in its header"
+                    " (bbl = 0), so that they are left out."
+                )
+            self._mask = read_only(mask)
+        return self._mask  # type: ignore[return-value]
 
     @property
     def wavelengths(self) -> np.ndarray | None:
         """Centre wavelengths of the bands in nanometres, or None."""
         return self._wavelengths
+
+    @property
+    def fwhm(self) -> np.ndarray | None:
+        """Full width at half maximum of each band in nanometres, or None."""
+        return self._fwhm
+
+    @property
+    def dropped_bands(self) -> dict[int, str]:
+        """Bands of the file that the scene is without, counted from 1, and why."""
+        return dict(self._dropped_bands)
 
     @property
     def class_names(self) -> dict[Any, str]:
@@ -137,8 +182,13 @@ class Scene:
 
     @property
     def name(self) -> str | None:
-        """What the scene is called, or None."""
+        """Name of the scene, or None."""
         return self._name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the image was, or is, read from."""
+        return self._files
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -157,14 +207,14 @@ class Scene:
         return self.shape[2]
 
     @property
-    def spectra(self) -> np.ndarray:
-        """The cube as an array of shape (rows * cols, bands), not copied."""
-        return self._cube.reshape(-1, self.n_bands)
-
-    @property
     def is_loaded(self) -> bool:
         """True where the cube is in memory, False where it still lies in a file."""
-        return True
+        return not isinstance(self._cube, LazyCube)
+
+    @property
+    def spectra(self) -> np.ndarray:
+        """The cube as an array of shape (rows * cols, bands), not copied."""
+        return self.cube.reshape(-1, self.n_bands)
 
     def spectra_at(self, positions: np.ndarray) -> np.ndarray:
         """Spectra of some pixels.
@@ -179,6 +229,8 @@ class Scene:
         spectra : array of shape (n, bands)
             Of a scene that lies in a file, no more is read than the rows they lie in.
         """
+        if isinstance(self._cube, LazyCube):
+            return self._cube.spectra_at(positions)
         return self.spectra[positions]
 
     def iter_spectra(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -194,7 +246,11 @@ class Scene:
         part, spectra : array of shape (n_part,), array of shape (n_part, bands)
             Some of the positions, and their spectra.
         """
-        for batch in gen_batches(len(positions), SPECTRA_AT_ONCE):
+        if isinstance(self._cube, LazyCube):
+            yield from self._cube.iter_spectra(positions)
+            return
+        at_once = n_items(SPECTRA, self.n_bands * self.dtype.itemsize)
+        for batch in gen_batches(len(positions), at_once):
             yield positions[batch], self.spectra[positions[batch]]
 
     @property
@@ -209,14 +265,22 @@ class Scene:
 
     @cached_property
     def _classes(self) -> np.ndarray:
-        is_labeled = self.is_labeled
-        return read_only(np.unique(self._labels[is_labeled]))  # type: ignore[index]
+        return read_only(np.unique(self._labels[self.is_labeled]))  # type: ignore[index]
 
     @cached_property
     def _non_finite(self) -> np.ndarray:
-        if self._cube.dtype.kind != "f":
-            return read_only(np.zeros(self._mask.shape, dtype=bool))
-        return read_only(~np.isfinite(self._cube).all(axis=2) & self._mask)
+        if isinstance(self._cube, LazyCube):
+            return read_only(self._cube.non_finite(self.mask))
+        if self.dtype.kind != "f":
+            return read_only(np.zeros(self.shape[:2], dtype=bool))
+        return read_only(~np.isfinite(self._cube).all(axis=2) & self.mask)
+
+    @property
+    def is_labeled(self) -> np.ndarray:
+        """Boolean raster, True where a valid pixel has a label."""
+        if self._labels is None:
+            raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
+        return (self._labels != unlabeled_value(self._labels)) & self.mask
 
     def labeled_pixels(self) -> tuple[PixelSamples, np.ndarray]:
         """Every valid pixel that has a label, in row-major order.
@@ -257,32 +321,13 @@ class Scene:
             When a position lies outside the scene.
         """
         if rows is None and cols is None:
-            return PixelSamples(self, np.flatnonzero(self._mask))
+            return PixelSamples(self, np.flatnonzero(self.mask))
         if rows is None or cols is None:
             raise ValueError("Give both rows and cols, or neither for every valid pixel.")
-        rows, cols = np.atleast_1d(rows), np.atleast_1d(cols)
-        if rows.ndim != 1 or rows.shape != cols.shape:
-            raise ValueError(
-                "rows and cols must be one-dimensional and equally long,"
-                f" got shapes {rows.shape} and {cols.shape}."
-            )
-        if rows.size and (rows.dtype.kind not in "iu" or cols.dtype.kind not in "iu"):
-            raise TypeError("rows and cols must be integers, counted from 0.")
-        for what, position, size in zip(("rows", "cols"), (rows, cols), self.shape, strict=False):
-            if position.size and not 0 <= position.min() <= position.max() < size:
-                raise IndexError(f"{what} must lie within 0 to {size - 1} in this scene.")
-        flat = rows.astype(np.intp) * self.shape[1] + cols.astype(np.intp)
-        invalid = ~self._mask.reshape(-1)[flat]
-        if invalid.any():
-            first = np.flatnonzero(invalid)[0]
-            raise ValueError(
-                f"{invalid.sum()} of the pixels are outside the scene's mask, the first at row"
-                f" {rows[first]}, column {cols[first]}: leave them out, or mend the mask."
-            )
-        return PixelSamples(self, flat)
+        return PixelSamples(self, checked_positions(rows, cols, self.mask))
 
     def select_bands(self, bands: Any) -> Scene:
-        """A scene of some of the bands, with a cube of its own.
+        """A scene of some of the bands, with a cube of its own where it is in memory.
 
         Parameters
         ----------
@@ -293,13 +338,22 @@ class Scene:
         -------
         scene : Scene
         """
-        wavelengths = None if self._wavelengths is None else self._wavelengths[bands]
-        return self.with_cube(self._cube[:, :, bands], wavelengths=wavelengths)
+        mask = self.mask  # in which bands that are not chosen have their part
+        if isinstance(self._cube, LazyCube):
+            cube = self._cube.select_bands(bands)
+        else:
+            cube = self._cube[:, :, bands]
+        of_bands = {
+            name: None if values is None else values[bands]
+            for name, values in (("wavelengths", self._wavelengths), ("fwhm", self._fwhm))
+        }
+        return self._replace(cube=as_cube(cube)[0], mask=mask, **of_bands)
 
     def window(self, rows: slice, cols: slice) -> Scene:
-        """A part of the scene, with its part of labels, mask and georeference.
+        """A part of the scene in memory, with its part of labels, mask and georeference.
 
-        Unlike a scene of its own, it may be without any valid pixel.
+        Of a scene that lies in a file nothing else is read. Unlike a scene of its own, the part
+        may be without any valid pixel.
 
         Parameters
         ----------
@@ -309,16 +363,23 @@ class Scene:
         Returns
         -------
         scene : Scene
+
+        Raises
+        ------
+        ValueError
+            For a slice with another step, or one that holds no pixel.
         """
-        part = Scene.__new__(Scene)
-        part._cube = checked_cube(self._cube[rows, cols])
-        part._labels = None if self._labels is None else self._labels[rows, cols]
-        part._mask = self._mask[rows, cols]
-        part._wavelengths, part._class_names = self._wavelengths, self._class_names
-        part._crs, part._name = self._crs, self._name
-        part._origin = rows.indices(self.shape[0])[0], cols.indices(self.shape[1])[0]
-        part._transform = self._shifted_transform(*part._origin)
-        return part
+        n_rows, n_cols, _ = self.shape
+        block = checked_slice("rows", rows, n_rows), checked_slice("cols", cols, n_cols)
+        values = self._cube[block]
+        top, left = (where.start for where in block)
+        return self._replace(
+            cube=checked_cube(np.ma.getdata(values)),
+            labels=None if self._labels is None else self._labels[block],
+            mask=valid_pixels(values) if self._mask is None else self._mask[block],
+            transform=self._shifted_transform(top, left),
+            origin=(self._origin[0] + top, self._origin[1] + left),
+        )
 
     def _shifted_transform(self, row: int, col: int) -> Any:
         """The transform of the grid that begins at this row and column."""
@@ -340,34 +401,25 @@ class Scene:
         Returns
         -------
         scene : Scene
+
+        Raises
+        ------
+        ValueError
+            When the cube has other rows or columns.
         """
         if np.shape(cube)[:2] != self.shape[:2]:
             raise ValueError(
                 f"cube must have this scene's rows and columns {self.shape[:2]}, but its shape is"
                 f" {np.shape(cube)}."
             )
-        return Scene(cube, self._labels, wavelengths=wavelengths, **self._about_pixels)
-
-    @property
-    def _about_pixels(self) -> dict[str, Any]:
-        """What stays true of the pixels whatever their bands."""
-        return {
-            "mask": self._mask,
-            "class_names": self._class_names,
-            "crs": self._crs,
-            "transform": self._transform,
-            "name": self._name,
-        }
-
-    @property
-    def is_labeled(self) -> np.ndarray:
-        """Boolean raster, True where a valid pixel has a label."""
-        return ~self._is_unlabeled() & self._mask
-
-    def _is_unlabeled(self) -> np.ndarray:
-        if self._labels is None:
-            raise ValueError("This scene has no labels: build it with Scene(cube, labels).")
-        return self._labels == unlabeled_value(self._labels)
+        cube = checked_cube(cube)
+        return self._replace(
+            cube=cube,
+            mask=self.mask,
+            wavelengths=checked_wavelengths(wavelengths, cube.shape[2]),
+            fwhm=None,
+            dropped_bands={},
+        )
 
     def __copy__(self) -> Scene:
         return self
@@ -381,15 +433,35 @@ class Scene:
     def __reduce__(self) -> tuple[Any, ...]:
         # The cube itself is handed over, the same object each time, so that joblib dumps
         # it once and every worker maps the same file.
-        rebuild = partial(Scene, wavelengths=self._wavelengths, **self._about_pixels)
-        return rebuild, (self._cube, self._labels)
+        fields = {name: vars(self)[name] for name in FIELDS}
+        if not self.is_loaded:  # then the rasters would be most of what is sent
+            fields |= {name: PackedRaster.of(fields[name]) for name in ("_labels", "_mask")}
+        return _unpickled, (fields,)
 
     def __repr__(self) -> str:
         rows, cols, bands = self.shape
-        parts = [f"{rows} x {cols} pixels", f"{bands} bands", str(self._cube.dtype)]
-        if not self._mask.all():
-            parts.append(f"{self._mask.sum()} valid")
-        if self._labels is not None:
+        parts = [f"{rows} x {cols} pixels", f"{bands} bands", str(self.dtype)]
+        if not self.is_loaded:
+            parts.append("in a file")
+        elif not self.mask.all():
+            parts.append(f"{self.mask.sum()} valid")
+        if self._labels is not None and not self.is_loaded:
+            parts.append(f"{np.count_nonzero(self._labels)} labelled pixels")
+        elif self._labels is not None:
             parts.append(f"{self.is_labeled.sum()} labelled pixels in {len(self.classes)} classes")
         title = f"{self._name!r}: " if self._name else ""
         return f"Scene({title}{', '.join(parts)})"
+
+
+FIELDS = (
+    *("_cube", "_labels", "_mask", "_wavelengths", "_fwhm", "_dropped_bands"),
+    *("_class_names", "_crs", "_transform", "_name", "_origin", "_files"),
+)
+
+
+def _unpickled(fields: dict[str, Any]) -> Scene:
+    unpacked = {
+        name.removeprefix("_"): value.raster() if isinstance(value, PackedRaster) else value
+        for name, value in fields.items()
+    }
+    return Scene.__new__(Scene)._replace(**unpacked)

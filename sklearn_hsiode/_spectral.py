@@ -7,14 +7,25 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._bands import check_bands, feature_names
 from sklearn_hsiode._pixels import PixelSamples, check_finite, require_pixels
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._sklearn import DocLinkMixin
 
 
-class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class SpectralTransformer(  # type: ignore[call-arg]
+    DocLinkMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Apply any scikit-learn transformer to the spectra of a whole scene.
 
     A scaler or a PCA on its own turns pixels into a plain array, which has no neighbours.
@@ -35,6 +46,10 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         The fitted copy of `transformer`.
     n_features_in_ : int
         Number of bands seen in :meth:`fit`.
+    wavelengths_in_ : array of shape (n_bands,)
+        Their wavelengths in nanometres, where the scene has them; other ones are refused then.
+    feature_names_in_ : array of shape (n_bands,)
+        Their names, such as "450 nm", where the scene has wavelengths.
 
     Examples
     --------
@@ -58,7 +73,7 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         self.transformer = transformer
         self.fit_on = fit_on
 
-    def fit(self, X: PixelSamples, y: Any = None) -> SpectralTransformer:
+    def fit(self, X: PixelSamples, y: Any = None, **params: Any) -> SpectralTransformer:
         """Fit a copy of the transformer on spectra.
 
         Parameters
@@ -68,6 +83,10 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         y : array of shape (n,), default=None
             Class labels, for a transformer that uses them; not used with
             ``fit_on="scene"``, where most pixels have none.
+        **params : dict
+            Metadata for the transformer, such as `sample_weight`; with metadata routing
+            switched on, what it requests. With ``fit_on="scene"`` there must be none, since
+            they tell of the samples.
 
         Returns
         -------
@@ -78,16 +97,25 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         TypeError
             When X is a plain array.
         ValueError
-            When a spectrum that is used holds NaN or infinity.
+            When a spectrum that is used holds NaN or infinity, or there is metadata with
+            ``fit_on="scene"``.
         """
         self._validate_params()
         require_pixels(X, type(self).__name__)
-        validate_data(self, X, skip_check_array=True)
+        check_bands(self, X, reset=True)
         whole_scene = self.fit_on == "scene"
+        if whole_scene and params:
+            raise ValueError(
+                f"{', '.join(params)} tell of the samples, but fit_on='scene' fits on every valid"
+                " pixel of the scene: use fit_on='samples'."
+            )
+        if _routing_enabled():
+            params = process_routing(self, "fit", **params).transformer.fit
         pixels = X.scene.pixels() if whole_scene else X
         check_finite(pixels)
         transformer = clone(self.transformer)
-        self.transformer_ = transformer.fit(np.asarray(pixels), None if whole_scene else y)
+        y = None if whole_scene else y
+        self.transformer_ = transformer.fit(np.asarray(pixels), y, **params)
         return self
 
     def transform(self, X: PixelSamples) -> PixelSamples:
@@ -109,13 +137,57 @@ class SpectralTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """
         check_is_fitted(self)
         require_pixels(X, type(self).__name__)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_bands(self, X, reset=False)
         check_finite(X)
         return PixelSamples(self._transformed(X.scene), X.positions)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the bands of the transformed scene.
+
+        Parameters
+        ----------
+        input_features : array of shape (n_bands,), default=None
+            Names of the bands of the input; by default `feature_names_in_`, or "x0", "x1" and
+            so on.
+
+        Returns
+        -------
+        names : array of str of shape (n_components,)
+            Those that the transformer gives.
+
+        Raises
+        ------
+        AttributeError
+            When the transformer has no `get_feature_names_out`.
+        """
+        check_is_fitted(self)
+        return self.transformer_.get_feature_names_out(feature_names(self, input_features))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Which metadata reach the transformer, as scikit-learn's meta-estimators tell it.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=type(self).__name__).add(
+            transformer=self.transformer, method_mapping=mapping
+        )
 
     def set_output(self, *, transform: str | None = None) -> SpectralTransformer:
         """Do nothing: the result is no table. It is here so that a pipeline can be asked."""
         return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # but pixels that know their scene
+        if isinstance(self.transformer, BaseEstimator):
+            inner = get_tags(self.transformer)
+            tags.target_tags.required = inner.target_tags.required
+            if inner.transformer_tags is not None:
+                tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
+        return tags
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "transformer_")

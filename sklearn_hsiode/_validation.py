@@ -73,3 +73,13 @@ def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
             f" {wavelengths.dtype} of shape {wavelengths.shape}."
         )
     return read_only(wavelengths.astype(float))
+
+
+def checked_slice(what: str, part: slice, size: int) -> slice:
+    """Return a slice of an axis with its start and stop, of one place at least, in steps of 1."""
+    start, stop, step = part.indices(size)
+    if step != 1:
+        raise ValueError(f"{what} must be a slice in steps of 1, got {part}.")
+    if stop <= start:
+        raise ValueError(f"{what} must hold at least one of the scene's {size}, got {part}.")
+    return slice(start, stop)

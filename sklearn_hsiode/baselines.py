@@ -1,4 +1,4 @@
-"""CoordinateClassifier: what a score is worth without any spectrum."""
+"""CoordinateClassifier: the baseline that looks at no spectrum."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._bands import check_bands
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
+from sklearn_hsiode._sklearn import DocLinkMixin
 
 
-class CoordinateClassifier(ClassifierMixin, BaseEstimator):
+class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
     """Give a pixel the class of the training pixel nearest on the ground; for comparison only.
 
     It never sees a spectrum. Whatever it scores under a split, the split gives away: with pixels
@@ -64,7 +66,7 @@ class CoordinateClassifier(ClassifierMixin, BaseEstimator):
             When X is a plain array, which has no positions.
         """
         require_pixels(X, type(self).__name__)
-        validate_data(self, X, skip_check_array=True)
+        check_bands(self, X, reset=True)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
@@ -85,10 +87,17 @@ class CoordinateClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "nearest_")
         require_pixels(X, type(self).__name__)
-        validate_data(self, X, reset=False, skip_check_array=True)
+        check_bands(self, X, reset=False)
         classes: np.ndarray = self.nearest_.predict(_positions(X))
         return classes
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # but pixels that know their scene
+        tags.input_tags.allow_nan = True
+        return tags
+
 
 def _positions(X: PixelSamples) -> np.ndarray:
-    return np.column_stack([X.rows, X.cols])
+    """Rows and columns in the scene, also of pixels of a window of it."""
+    return np.column_stack([X.rows, X.cols]) + X.scene.origin

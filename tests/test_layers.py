@@ -15,15 +15,17 @@ NAME = PACKAGE.name
 # Which other parts of the package a part may import, from the bottom up.
 LAYERS = {
     "nn": set(),
-    "_pixels": {"_scene"},  # its type
     "_validation": set(),
+    "_memory": set(),
+    "_cubes": {"_memory", "_validation"},
+    "_pixels": set(),
     "_labels": {"_validation"},
-    "_scene": {"_labels", "_pixels", "_validation"},
+    "_scene": {"_cubes", "_labels", "_memory", "_pixels", "_validation"},
     "_patches": {"_scene", "_pixels"},
     "_spectral": {"_scene", "_pixels"},
     "datasets": {"_labels", "_scene", "_pixels", "io"},
-    "classifiers": {"nn", "_patches", "_pixels"},
-    "io": {"_labels", "_scene", "_validation"},
+    "classifiers": {"nn", "_memory", "_patches", "_pixels"},
+    "io": {"_cubes", "_labels", "_memory", "_scene", "_validation"},
     "model_selection": {"_patches", "_pixels", "_scene"},
     "metrics": {"_labels"},
     "baselines": {"_pixels"},

@@ -303,7 +303,7 @@ class TestGeoTIFF:
         profile = {"width": placed.shape[1], "height": placed.shape[0], "dtype": "int16"}
         with self.rasterio.open(path, "w", count=6, crs=placed.crs, **profile) as file:
             file.write(placed.cube.transpose(2, 0, 1).astype("int16"))
-        monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL", 0)
+        monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL_FILE", 0)
         before = path.read_bytes()
         with pytest.raises(ValueError, match="is the image itself"):
             predict_map(model, read_scene(path), out=path, overwrite=True)
@@ -315,7 +315,7 @@ class TestGeoTIFF:
             path, "w", width=20, height=20, count=6, dtype="int16", nodata=0
         ) as file:
             file.write(np.zeros((6, 20, 20), dtype=np.int16))
-        monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL", 0)
+        monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL_FILE", 0)
         scene = read_scene(path)
         for out in (None, tmp_path / "map.tif"):
             with pytest.raises(ValueError, match="no pixel to predict"):

@@ -15,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
-from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene
-from sklearn_hsiode import _patches as patches
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene, _gather, _tensors
 from sklearn_hsiode._patches import PatchSamples
 
 few_examples = settings(deadline=None, max_examples=60)
@@ -277,18 +276,18 @@ def test_pickled_patches_come_back_with_their_values(lazy):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(lazy)), lazy)
 
 
-# PatchCutter, which makes the mini-batches
+# SceneGatherer, which makes the mini-batches
 
 
 @pytest.mark.parametrize("rows", [[0], [7, 3, 3, 100], range(107, -1, -1), []], ids=str)
 def test_a_mini_batch_is_the_patches_of_its_rows(lazy, rows):
     rows = np.array(rows, dtype=int)
-    np.testing.assert_array_equal(lazy.cutter()(rows).numpy(), np.asarray(lazy)[rows])
+    np.testing.assert_array_equal(lazy.gatherer()(rows).numpy(), np.asarray(lazy)[rows])
 
 
 def test_a_mini_batch_is_turned_and_mirrored_by_the_eight_symmetries_of_the_square(lazy):
     rows, which = np.repeat([30, 49], 8), np.tile(np.arange(8), 2)
-    batch = lazy.cutter()(rows, torch.from_numpy(which)).numpy()
+    batch = lazy.gatherer()(rows, torch.from_numpy(which)).numpy()
     for row, k, found in zip(rows, which, batch, strict=True):
         patch = np.asarray(lazy)[row]
         expected = np.rot90(patch[..., ::-1] if k >= 4 else patch, k, (1, 2))
@@ -299,7 +298,7 @@ def test_a_mini_batch_is_turned_and_mirrored_by_the_eight_symmetries_of_the_squa
 def test_images_are_turned_as_their_values_show_it_and_left_alone():
     images = torch.randn(24, 3, 4, 4)
     before, which = images.clone(), torch.arange(24) % 8
-    found = patches.turned(images, which)
+    found = _tensors.apply_symmetry(images, which)
     torch.testing.assert_close(images, before, rtol=0, atol=0)
     for image, k, each in zip(images, which.tolist(), found, strict=True):
         torch.testing.assert_close(each, torch.rot90(image.flip(2) if k >= 4 else image, k, (1, 2)))
@@ -308,41 +307,41 @@ def test_images_are_turned_as_their_values_show_it_and_left_alone():
 def test_a_mini_batch_in_double_precision_keeps_every_digit():
     cube = random_cube((6, 7, 3), "f8")
     X = Scene(cube).pixels()
-    batch = PatchExtractor(1).fit_transform(X).cutter(dtype=torch.float64)(np.arange(len(X)))
+    batch = PatchExtractor(1).fit_transform(X).gatherer(dtype=torch.float64)(np.arange(len(X)))
     np.testing.assert_array_equal(batch.numpy()[:, :, 0, 0], np.asarray(X), strict=True)
 
 
 def test_a_mini_batch_lies_channels_last_in_memory(lazy):
-    assert lazy.cutter()(np.arange(9)).is_contiguous(memory_format=torch.channels_last)
+    assert lazy.gatherer()(np.arange(9)).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("kind", ["?", "u1", "i2", "f4", "f8"])
 def test_the_cube_is_not_copied_on_the_cpu(kind):
     scene = Scene(random_cube((6, 6, 2), kind))
-    cutter = PatchExtractor(3).fit_transform(scene.pixels()).cutter()
-    assert np.shares_memory(cutter.spectra.numpy(), scene.cube)
+    gatherer = PatchExtractor(3).fit_transform(scene.pixels()).gatherer()
+    assert np.shares_memory(gatherer.spectra.numpy(), scene.cube)
 
 
 @pytest.mark.parametrize("padding", NUMPY_MODE)
 def test_another_device_gets_the_pixels_that_patches_hold_once(padding):
     scene = Scene(random_cube((40, 30, 2), "i2"))
     one_row = PatchExtractor(5, padding).fit_transform(scene.pixels())[: scene.shape[1]]
-    cutter = one_row.cutter("meta")
-    assert cutter.spectra.shape == (3 * 30, 2)
-    assert cutter.spectra.dtype == torch.int16
+    gatherer = one_row.gatherer("meta")
+    assert gatherer.spectra.shape == (3 * 30, 2)
+    assert gatherer.spectra.dtype == torch.int16
 
 
 @pytest.fixture
 def batches(monkeypatch):
     """Length of every mini-batch that is cut."""
     lengths = []
-    cut_batch = patches.PatchCutter.__call__
+    gather_batch = _gather.SceneGatherer.__call__
 
-    def record(cutter, index, *symmetry):
+    def record(gatherer, index, *symmetry):
         lengths.append(len(index))
-        return cut_batch(cutter, index, *symmetry)
+        return gather_batch(gatherer, index, *symmetry)
 
-    monkeypatch.setattr(patches.PatchCutter, "__call__", record)
+    monkeypatch.setattr(_gather.SceneGatherer, "__call__", record)
     return lengths
 
 

@@ -358,7 +358,7 @@ def test_another_content_than_the_file_names_is_an_error(saved, pixels):
 
 def test_a_newer_format_is_an_error(saved):
     tampered(saved, format=99)
-    with pytest.raises(ValueError, match=r"format 99.*update sklearn_hsiode"):
+    with pytest.raises(ValueError, match=r"format 99.*save the model again"):
         load_model(saved)
 
 

@@ -128,7 +128,8 @@ def test_each_valid_pixel_is_transformed_once_however_many_samples_it_is_near(mo
 def test_a_scene_transformed_piece_by_piece_comes_out_the_same(monkeypatch, at_once):
     whole = SpectralTransformer(PCA(3)).fit(X)
     expected = whole.transform(X).scene.cube
-    monkeypatch.setattr("sklearn_hsiode._scene.SPECTRA_AT_ONCE", at_once)
+    spectrum_mib = X.scene.n_bands * X.dtype.itemsize / 2**20
+    monkeypatch.setattr("sklearn_hsiode._scene.SPECTRA", at_once * spectrum_mib)
     np.testing.assert_allclose(whole.transform(X).scene.cube, expected)
 
 

@@ -27,15 +27,13 @@ from sklearn_hsiode._mapping import predict_map
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
 from sklearn_hsiode.benchmark._run import last_step, seeded
-from sklearn_hsiode.classifiers._base import PatchClassifier
-from sklearn_hsiode.io import FileScene, read_scene
+from sklearn_hsiode.classifiers import PatchNetClassifier
+from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io._atomic import complete_file
 from sklearn_hsiode.io._envi import envi_files
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 
-# By how many nanometres a band may differ from the one that a model was trained with.
-SAME_BAND = 1.0
 LARGEST_PICTURE = 2000  # pixels of a map along the longer side of its picture
 TRAINABLE = [name for name in MODELS if name != "coordinates"]
 
@@ -122,7 +120,7 @@ def info(options: argparse.Namespace) -> None:
             print(f"class {label}: {count} pixels {name}".rstrip())
 
 
-def _print_dropped_bands(scene: FileScene) -> None:
+def _print_dropped_bands(scene: Scene) -> None:
     for band, why in scene.dropped_bands.items():
         print(f"left out: band {band}, {why}")
 
@@ -145,7 +143,7 @@ def train(options: argparse.Namespace) -> None:
         )
     model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
     model = seeded(model[options.model], options.random_state)
-    if isinstance(last_step(model), PatchClassifier):
+    if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
     save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
@@ -160,7 +158,6 @@ def classify(options: argparse.Namespace) -> None:
     about, model = describe_model(options.model), load_model(options.model)
     scene = read_scene(options.scene, variable=options.variable)
     _print_dropped_bands(scene)
-    _check_bands(about, scene)
     if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
         raise ValueError(
             f"--proba and --confidence need a model with probabilities, which {options.model} has"
@@ -220,26 +217,6 @@ def _check_outputs(
                 pass
         except OSError as error:
             raise OSError(f"{folder} cannot be written to: {error}") from error
-
-
-def _check_bands(about: dict[str, Any], scene: FileScene) -> None:
-    """Refuse a scene whose bands are as many as those of the training, but others."""
-    wanted, missing = about["wavelengths"], about["dropped_bands"]
-    if about["n_bands"] != scene.n_bands:
-        return  # this is predict_map's to refuse
-    if wanted is not None and scene.wavelengths is not None:
-        apart = np.abs(scene.wavelengths - wanted)
-        if apart.max() > SAME_BAND:
-            band = int(apart.argmax())
-            raise ValueError(
-                f"The model was trained at other wavelengths: band {band + 1} is at"
-                f" {scene.wavelengths[band]:g} nm in this scene and was at {wanted[band]:g} nm."
-            )
-    elif missing and scene.dropped_bands and missing != sorted(scene.dropped_bands):
-        raise ValueError(
-            f"The model was trained without bands {', '.join(map(str, missing))} of its file, but"
-            f" this scene is without bands {', '.join(map(str, sorted(scene.dropped_bands)))}."
-        )
 
 
 def _check_options(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._models import RECIPES, Recipe
-from sklearn_hsiode.io import FileScene, read_scene
+from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
 
 
@@ -67,7 +67,7 @@ def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
-def opened(options: argparse.Namespace) -> FileScene:
+def opened(options: argparse.Namespace) -> Scene:
     """The scene that is asked for, with its labels."""
     return read_scene(
         options.scene,

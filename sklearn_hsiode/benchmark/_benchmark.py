@@ -25,7 +25,7 @@ from sklearn_hsiode.benchmark._run import (
     seeded,
 )
 from sklearn_hsiode.benchmark._store import ResultsFile, load_map, save_map
-from sklearn_hsiode.classifiers._base import PatchClassifier
+from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._devices import resolve_device
 from sklearn_hsiode.model_selection._overlap import check_patch_size
 
@@ -188,7 +188,7 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs
     effective_n_jobs(n_jobs)  # raises where it means nothing
     for model in models.values():
         network = last_step(model)
-        if isinstance(network, PatchClassifier):
+        if isinstance(network, PatchNetClassifier):
             network._validate_params()
             resolve_device(network.device)
 
@@ -202,6 +202,6 @@ def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
 def _prepared(model: Any, seed: int, show_epochs: bool) -> Any:
     """A copy of the model with its seed; a network shows its epochs."""
     model = seeded(clone(model), seed)
-    if show_epochs and isinstance(last_step(model), PatchClassifier):
+    if show_epochs and isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
     return model

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._fingerprint import environment
-from sklearn_hsiode.classifiers._base import PatchClassifier
+from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.metrics import (
     average_accuracy_score,
     kappa_score,
@@ -135,7 +135,7 @@ def _run(
     fitted = model.fit(X[train], y[train])
     fitted_at = perf_counter()
     network = last_step(fitted)
-    if isinstance(network, PatchClassifier) and network.net_.interrupted_:
+    if isinstance(network, PatchNetClassifier) and network.net_.interrupted_:
         raise KeyboardInterrupt  # the network is fitted, but not to the end
     predicted = fitted.predict(X[test])
     predicted_at = perf_counter()

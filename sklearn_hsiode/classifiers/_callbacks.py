@@ -14,16 +14,20 @@ SCHEDULES = ("constant", "cosine", "step")
 
 
 class EpochRecorder(Callback):  # type: ignore[misc]
-    """Records learning rate and function evaluations."""
+    """Records learning rate and function evaluations, and ends a training that diverges."""
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         net.history.record("lr", net.optimizer_.param_groups[0]["lr"])
         self.evaluations_: list[int] = []
 
     def on_batch_end(self, net: Any, training: bool, **kwargs: Any) -> None:
-        body = net.plain_module_.network.body
-        if training and hasattr(body, "n_function_evaluations"):
-            self.evaluations_.append(body.n_function_evaluations)
+        if not training:
+            return
+        if not np.isfinite(net.history[-1, "batches", -1, "train_loss"]):
+            raise net.divergence()
+        evaluations = getattr(net.plain_module_.network, "n_function_evaluations", None)
+        if evaluations is not None:
+            self.evaluations_.append(evaluations)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         if self.evaluations_:
@@ -50,6 +54,22 @@ class EpochBar(Callback):  # type: ignore[misc]
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         self.bar_.close()
+
+
+class FitTasks(Callback):  # type: ignore[misc]
+    """Tells scikit-learn's callbacks of each epoch; one that returns True ends the training."""
+
+    def __init__(self, context: Any, estimator: Any, X: Any, y: Any, fitted: Any) -> None:
+        self.context = context
+        self.about = {"estimator": estimator, "X": X, "y": y, "reconstruction_attributes": fitted}
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.epoch_ = self.context.subcontext(task_name="epoch")
+        self.epoch_.call_on_fit_task_begin(**self.about)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        if self.epoch_.call_on_fit_task_end(**self.about):
+            raise KeyboardInterrupt  # as skorch's callbacks end a training
 
 
 def schedule_callback(schedule: str | Callable[[int], float], n_epochs: int) -> LRScheduler:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite, compute_class_weight
+from sklearn.utils import assert_all_finite, check_array, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -15,6 +16,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_hsiode._bands import check_bands, check_n_bands, forget_bands
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
 
@@ -31,10 +33,18 @@ def check_patches(
     if isinstance(X, PixelSamples):
         X = PatchSamples(X, patch_size=1)
     if isinstance(X, PatchSamples):
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        check_bands(estimator, X.pixels, reset=reset)
         check_finite(X.pixels, X.patch_size)
     else:
-        X = validate_data(estimator, X, reset=reset, allow_nd=True)
+        if isinstance(X, torch.Tensor):
+            X = X.numpy(force=True)
+        if reset:
+            forget_bands(estimator)
+        if hasattr(estimator, "wavelengths_in_"):  # of a scene's bands; an array's have no names
+            X = check_array(X, allow_nd=True, estimator=estimator, input_name="X")
+            check_n_bands(estimator, X.shape[1])
+        else:
+            X = validate_data(estimator, X, reset=reset, allow_nd=True)
         if X.ndim == 2:
             X = X[:, :, np.newaxis, np.newaxis]
         if X.ndim != 4 or X.shape[2] != X.shape[3]:
@@ -59,6 +69,8 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
+    if isinstance(y, torch.Tensor):
+        y = y.numpy(force=True)
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)

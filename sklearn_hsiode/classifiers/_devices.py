@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from joblib import effective_n_jobs
+from joblib import cpu_count
 
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -91,12 +91,23 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
             torch.backends.cudnn.deterministic = deterministic
 
 
+def n_threads_of(n_jobs: int | None) -> int:
+    """Threads of this machine that `n_jobs` asks for, whatever joblib's backend is.
+
+    A cluster's backend would count the cores of the cluster.
+    """
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 means nothing: None is one thread, -1 one for each core.")
+    n_jobs = 1 if n_jobs is None else int(n_jobs)
+    return n_jobs if n_jobs > 0 else max(cpu_count() + 1 + n_jobs, 1)
+
+
 @contextmanager
 def cpu_threads(n_jobs: int | None) -> Iterator[None]:
     """Let PyTorch use so many threads inside: None means 1, and -1 all cores."""
     with _ONE_AT_A_TIME:
         n_threads = torch.get_num_threads()
-        torch.set_num_threads(1 if n_jobs is None else effective_n_jobs(n_jobs))
+        torch.set_num_threads(n_threads_of(n_jobs))
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""The part of the classifiers' docstrings that is the same for both."""
+"""The part of the classifiers' docstrings that is the same for all."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ warm_start : bool, default=False
     Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
 callbacks : list of skorch callbacks, default=None
     Copied before use. A mini-batch is a dict and class codes 0 to n_classes - 1; the dict
-    holds "sample_weight" and the patches, as "patches" or, where overlapping ones have been
-    standardised together, as "standardized". On a GPU, the history has the losses of
-    mini-batches as tensors until their epoch ends, so that it need not be waited for.
+    holds "patches", which are standardised already where overlapping ones share that, and
+    "sample_weight".
 net_params : dict, default=None
     Further arguments of :class:`skorch.NeuralNetClassifier`, such as
     ``{"optimizer__nesterov": True}``; none that has a parameter here.
@@ -71,6 +70,12 @@ classes_ : array of shape (n_classes,)
     Sorted class labels.
 n_features_in_ : int
     Number of bands.
+wavelengths_in_ : array of shape (n_bands,)
+    Their wavelengths in nanometres, where the scene of :meth:`fit` has them.
+feature_names_in_ : array of shape (n_bands,)
+    Their names, such as "450 nm", where the scene has wavelengths.
+n_iter_ : int
+    Number of epochs.
 n_parameters_ : int
     Number of trainable parameters.
 history_ : list of dict

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -13,24 +15,24 @@ from skorch import NeuralNetClassifier
 from skorch.history import History
 from torch import Tensor, nn
 
-from sklearn_hsiode._patches import shared_tensor
-from sklearn_hsiode.classifiers._batches import PatchDataset, identity_collate
+from sklearn_hsiode._gather import PatchDataset, identity_collate
+from sklearn_hsiode._memory import ACTIVATION, n_items
+from sklearn_hsiode._tensors import as_tensor
 from sklearn_hsiode.classifiers._devices import keep_freed_memory
-from sklearn_hsiode.classifiers._standardized import StandardizedNetwork
+from sklearn_hsiode.classifiers._module import StandardizedNetwork
 from sklearn_hsiode.nn._ode import explained_failures
 
 logger = logging.getLogger(__name__)
 
-# Without gradients a batch costs little memory, and small ones would cost time; but on a CPU
-# so many values of an activation at most, or it leaves the cache.
+# Without gradients a batch costs little memory, and small ones would cost time.
 PREDICTION_BATCH = 512
-PREDICTION_VALUES = 2**22
 
 
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
 
     history: History
+    solver_: str  # of an ODE in the network, or ""
     interrupted_ = False  # whether Ctrl-C has ended the latest training
 
     def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
@@ -40,8 +42,9 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     @classmethod
     def of(
         cls,
-        network: type[nn.Module],
+        network: Callable[..., nn.Module],
         module: dict[str, Any],
+        patch_size: int,
         device: torch.device,
         **parameters: Any,
     ) -> PatchNet:
@@ -65,7 +68,12 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             keep_freed_memory()
         net = cls(StandardizedNetwork, **(defaults | arguments | parameters))
         net.initialize()
-        net.made_with_ = {"module": module, **parameters}
+        net.made_with_ = {"module": module, "patch_size": patch_size, **parameters}
+        inner = net.plain_module_.network
+        net.solver_ = next((part.solver for part in inner.modules() if hasattr(part, "solver")), "")
+        if "iterator_valid__batch_size" not in parameters:
+            n_filters = getattr(inner, "n_filters", module["n_bands"])
+            net.iterator_valid__batch_size = prediction_batch(patch_size, n_filters, device)
         return net
 
     @property
@@ -73,11 +81,6 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """The module, also where torch.compile has wrapped it."""
         module: Any = self.module_
         return getattr(module, "_orig_mod", module)
-
-    @property
-    def on_cpu(self) -> bool:
-        """Whether the device computes while Python waits for it."""
-        return torch.device(self.device).type == "cpu"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -89,15 +92,34 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         return super().torch_compile(module, name) if name == "module" else module
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
-        with self._autocast():
-            logits: Tensor = self.module_(**_without_weights(x))
+        with self.autocasting():
+            logits: Tensor = self.module_(x["patches"])
         if self.compile:
             logits = logits.clone()  # a CUDA graph writes those of the next batch in their place
         return logits.to(x["sample_weight"].dtype)
 
-    def _autocast(self) -> torch.autocast:
+    def autocasting(self) -> torch.autocast:
+        """Context in which PyTorch chooses where to compute in bfloat16, if that is wanted."""
         kind = torch.device(self.device).type
         return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
+
+    @contextmanager
+    def _fed_by(self, dataset: Any) -> Iterator[None]:
+        """Let the module know how far the patches of a dataset have been precomputed."""
+        module = self.plain_module_
+        before, module.stage = module.stage, getattr(dataset, "stage", "patches")
+        try:
+            yield
+        finally:
+            module.stage = before
+
+    def forward_iter(self, X: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        with self._fed_by(X):
+            yield from super().forward_iter(X, *args, **kwargs)
+
+    def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
+        with self._fed_by(getattr(iterator, "dataset", None)):
+            super().run_single_epoch(iterator, *args, **kwargs)
 
     def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
         """Probabilities of the classes, in smaller batches where the device's memory runs out."""
@@ -114,67 +136,19 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 self.iterator_valid__batch_size,
             )
 
-    def sharing(self, dataset: PatchDataset, *, learning: bool) -> PatchDataset:
-        """As :meth:`StandardizedNetwork.sharing`, but the dataset itself under `compile`.
-
-        And where the device's memory does not hold the image of what patches share.
-        """
-        if self.compile:
-            return dataset
-        try:
-            with torch.no_grad(), self._autocast():
-                return self.plain_module_.sharing(dataset, learning=learning)
-        except torch.OutOfMemoryError:
-            logger.info("The device's memory does not hold what patches share.")
-        return dataset
-
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
     ) -> Tensor:
         losses: Tensor = self.criterion_(y_pred, y_true)
         return (losses * X["sample_weight"]).mean()
 
-    def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
-    ) -> None:
-        """As skorch's, but NaN ends the training, and a GPU is not waited for at every loss.
-
-        The history holds a GPU's losses as tensors until the epoch ends, in whatever way.
-        """
-        if iterator is None:
-            return
-        name = f"{prefix}_loss"
-        try:
-            for batch in iterator:
-                self.notify("on_batch_begin", batch=batch, training=training)
-                step = step_fn(batch, **fit_params)
-                loss = step["loss"].detach()
-                self.history.record_batch(name, loss.item() if self.on_cpu else loss)
-                self.history.record_batch(f"{prefix}_batch_size", len(batch[1]))
-                if training and self.on_cpu and not loss.isfinite():
-                    raise self.divergence()
-                self.notify("on_batch_end", batch=batch, training=training, **step)
-        finally:
-            rows = [row for row in self.history[-1]["batches"] if name in row]
-            for row in rows:
-                row[name] = float(row[name])
-        if training and not rows:
-            raise ValueError(
-                "An epoch of training has no mini-batch: with iterator_train__drop_last=True,"
-                f" batch_size (now {self.batch_size}) must not exceed the number of patches."
-            )
-        if training and not np.isfinite([row[name] for row in rows]).all():
-            raise self.divergence()
-        self.history.record(f"{prefix}_batch_count", len(rows))
-
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         try:
             # The adjoint ODE is solved in the backward pass.
-            with explained_failures(getattr(self, "module__solver", "")):
+            with explained_failures(self.solver_):
                 return super().train_step_single(batch, **fit_params)
         except torch.OutOfMemoryError as error:
-            (patches,) = _without_weights(batch[0]).values()
-            n, n_bands, size, _ = patches.shape
+            n, n_bands, size, _ = batch[0]["patches"].shape
             raise MemoryError(
                 f"The device's memory does not hold a step of training on {n} patches of {size} x"
                 f" {size} pixels and {n_bands} bands: lower batch_size (now {self.batch_size}) or"
@@ -200,7 +174,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     def has_finite_output(self, dataset: PatchDataset) -> bool:
         """Tell whether the first few patches have finite logits; the last update has no loss."""
         inputs, _ = dataset.__getitems__(list(range(min(len(dataset), 8))))
-        with torch.no_grad():
+        self.module_.eval()
+        with torch.no_grad(), self._fed_by(dataset):
             return bool(self.infer(inputs).isfinite().all())
 
     def divergence(self) -> ValueError:
@@ -221,6 +196,11 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """
         self.callbacks = callbacks
         self.initialize_callbacks()
+        if not len(self.get_iterator(dataset, training=True)):
+            raise ValueError(
+                "An epoch of training has no mini-batch: with iterator_train__drop_last=True,"
+                f" batch_size (now {self.batch_size}) must not exceed the number of patches."
+            )
         self.iterator_train__generator.manual_seed(seed)
         self.notify("on_train_begin", X=dataset, y=None)
         self.interrupted_ = stopped = False
@@ -277,17 +257,13 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     def load_arrays(self, weights: dict[str, Any], history: list[dict[str, Any]]) -> None:
         """Take over weights and history from :meth:`as_arrays`."""
         self.plain_module_.load_state_dict(
-            {name: shared_tensor(weight) for name, weight in weights.items()}
+            {name: as_tensor(weight) for name, weight in weights.items()}
         )
         self.history = History(history)
 
 
 def prediction_batch(patch_size: int, n_filters: int, device: torch.device) -> int:
-    """How many patches are predicted together."""
+    """How many patches are predicted together, of which the widest activation has `n_filters`."""
     if device.type != "cpu":
         return PREDICTION_BATCH
-    return min(max(PREDICTION_VALUES // (n_filters * patch_size**2), 1), PREDICTION_BATCH)
-
-
-def _without_weights(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value for name, value in inputs.items() if name != "sample_weight"}
+    return min(n_items(ACTIVATION, n_filters * patch_size**2 * 4), PREDICTION_BATCH)

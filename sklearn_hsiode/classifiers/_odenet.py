@@ -9,13 +9,14 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_hsiode.classifiers._base import PatchClassifier
 from sklearn_hsiode.classifiers._docs import with_shared_docs
+from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODENet
 
 
 @with_shared_docs
-class ODENetClassifier(PatchClassifier):
+class ODENetClassifier(PatchNetClassifier):
     """Classify pixels from the patches around them with a neural ODE.
 
     The network of Paoletti et al. [1]_: a 3 x 3 convolution, two strided residual units, one
@@ -75,10 +76,10 @@ class ODENetClassifier(PatchClassifier):
     True
     """
 
-    _network = ODENet
-    _network_parameters = ("solver", "n_steps", "rtol", "atol", "adjoint")
+    network = ODENet
     _parameter_constraints: dict[str, list[Any]] = {
-        **PatchClassifier._parameter_constraints,
+        **TRAINING_CONSTRAINTS,
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS))],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "rtol": [Interval(Real, 0, None, closed="neither")],
@@ -117,8 +118,7 @@ class ODENetClassifier(PatchClassifier):
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_filters=n_filters,
+        self._set_training(
             optimizer=optimizer,
             lr=lr,
             lr_schedule=lr_schedule,
@@ -141,11 +141,20 @@ class ODENetClassifier(PatchClassifier):
             verbose=verbose,
             random_state=random_state,
         )
+        self.n_filters = n_filters
         self.solver = solver
         self.n_steps = n_steps
         self.rtol = rtol
         self.atol = atol
         self.adjoint = adjoint
+
+    @property
+    def network_params(self) -> dict[str, Any]:  # type: ignore[override]
+        """Arguments of :class:`~sklearn_hsiode.nn.ODENet` beside bands and classes."""
+        return {
+            name: getattr(self, name)
+            for name in ("n_filters", "solver", "n_steps", "rtol", "atol", "adjoint")
+        }
 
     def with_solver(
         self, solver: str = "dopri5", *, n_steps: int = 4, rtol: float = 1e-5, atol: float = 1e-5
@@ -190,7 +199,9 @@ class ODENetClassifier(PatchClassifier):
         other = {"solver": solver, "n_steps": n_steps, "rtol": rtol, "atol": atol}
         state = self.__getstate__()
         made_with = state["net_"]["made_with"]
-        state["net_"]["made_with"] = {**made_with, "module": made_with["module"] | other}
+        params = made_with["module"]["network_params"] | other
+        module = made_with["module"] | {"network_params": params}
+        state["net_"]["made_with"] = made_with | {"module": module}
         for epoch in state["net_"]["history"]:
             epoch.pop("n_function_evaluations", None)
         copy = clone(self).set_params(**other)

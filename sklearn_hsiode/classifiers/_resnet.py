@@ -7,13 +7,14 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
-from sklearn_hsiode.classifiers._base import PatchClassifier
 from sklearn_hsiode.classifiers._docs import with_shared_docs
+from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS
 from sklearn_hsiode.nn import ResNet
 
 
 @with_shared_docs
-class ResNetClassifier(PatchClassifier):
+class ResNetClassifier(PatchNetClassifier):
     """Classify pixels from the patches around them with a residual network.
 
     The ResNet of Paoletti et al. [1]_, which they compare the ODE-net with: a 3 x 3
@@ -58,10 +59,10 @@ class ResNetClassifier(PatchClassifier):
     True
     """
 
-    _network = ResNet
-    _network_parameters = ("n_blocks", "tied")
+    network = ResNet
     _parameter_constraints: dict[str, list[Any]] = {
-        **PatchClassifier._parameter_constraints,
+        **TRAINING_CONSTRAINTS,
+        "n_filters": [Interval(Integral, 1, None, closed="left")],
         "n_blocks": [Interval(Integral, 0, None, closed="left")],
         "tied": ["boolean"],
     }
@@ -94,8 +95,7 @@ class ResNetClassifier(PatchClassifier):
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
-        super().__init__(
-            n_filters=n_filters,
+        self._set_training(
             optimizer=optimizer,
             lr=lr,
             lr_schedule=lr_schedule,
@@ -118,5 +118,11 @@ class ResNetClassifier(PatchClassifier):
             verbose=verbose,
             random_state=random_state,
         )
+        self.n_filters = n_filters
         self.n_blocks = n_blocks
         self.tied = tied
+
+    @property
+    def network_params(self) -> dict[str, Any]:  # type: ignore[override]
+        """Arguments of :class:`~sklearn_hsiode.nn.ResNet` beside bands and classes."""
+        return {name: getattr(self, name) for name in ("n_filters", "n_blocks", "tied")}

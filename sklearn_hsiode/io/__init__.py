@@ -1,6 +1,5 @@
 """Readers of scenes in files, and writers of maps."""
 
-from sklearn_hsiode.io._file_scene import FileScene
 from sklearn_hsiode.io._read import read_scene
 
-__all__ = ["FileScene", "read_scene"]
+__all__ = ["read_scene"]

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io._file_scene import FileScene, WindowedScene
+from sklearn_hsiode._memory import SMALL_FILE
+from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io._file_cube import FileCube
 from sklearn_hsiode.io._sources import CubeSource
 
 logger = logging.getLogger(__name__)
 
-SMALL = 64 * 2**20  # bytes; what is not larger is read when it is opened
 BAD, EMPTY = "marked as bad", "no data"
 
 
@@ -24,7 +25,7 @@ def open_scene(
     class_names: Any = None,
     drop_bad_bands: bool = True,
     name: str | None = None,
-) -> FileScene:
+) -> Scene:
     """The scene of an image, read at once if it is small.
 
     Parameters
@@ -39,7 +40,7 @@ def open_scene(
 
     Returns
     -------
-    scene : FileScene
+    scene : Scene
 
     Raises
     ------
@@ -49,7 +50,7 @@ def open_scene(
     n_bands = source.shape[2]
     without = {} if source.bad is None else dict.fromkeys(np.flatnonzero(source.bad).tolist(), BAD)
     kept = np.setdiff1d(np.arange(n_bands), list(without) if drop_bad_bands else [])
-    is_loaded = (source.is_in_memory or source.n_bytes <= SMALL) and len(kept) > 0
+    is_loaded = (source.is_in_memory or source.n_bytes <= SMALL_FILE * 2**20) and len(kept) > 0
     rows, cols = (slice(0, size) for size in source.shape[:2])
     values = source.values(rows, cols, kept) if is_loaded else None
     if values is not None and source.has_gaps:
@@ -62,20 +63,20 @@ def open_scene(
         )
     stays = ~np.isin(kept, list(without)) if drop_bad_bands else np.ones(len(kept), dtype=bool)
     kept = kept[stays]
-    about: dict[str, Any] = {
-        "labels": labels,
-        "class_names": class_names,
-        "name": name,
-        "dropped_bands": _dropped_bands(source, without) if drop_bad_bands else {},
-    }
-    unjudged = tuple(sorted(without))
+    unjudged = sorted(without)
+    mask = None
     if values is None:
-        return WindowedScene(source, kept, unjudged=unjudged, **about)
-    values = values if stays.all() else values[:, :, stays]
-    mask = source.valid(values, kept, unjudged=unjudged, rows=rows, cols=cols)
-    source.require_valid(mask)
-    cube = source.scaled(values, kept)
-    return FileScene(cube, mask=mask, files=source.files, **source.about(kept), **about)
+        cube: Any = FileCube(source, kept, unjudged)
+    else:
+        values = values if stays.all() else values[:, :, stays]
+        mask = source.valid(values, kept, unjudged=unjudged, rows=rows, cols=cols)
+        source.require_valid(mask)
+        cube = source.scaled(values, kept)
+    about = source.about(kept)
+    fwhm = about.pop("fwhm")
+    scene = Scene(cube, labels, mask=mask, class_names=class_names, name=name, **about)
+    dropped = _dropped_bands(source, without) if drop_bad_bands else {}
+    return scene._replace(fwhm=fwhm, dropped_bands=dropped, files=source.files)
 
 
 def _dropped_bands(source: CubeSource, without: Mapping[int, str]) -> dict[int, str]:

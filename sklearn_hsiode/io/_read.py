@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io import _arrays as arrays
 from sklearn_hsiode.io import _polygons as polygons
 from sklearn_hsiode.io._data_array import data_array_source, is_data_array
-from sklearn_hsiode.io._file_scene import FileScene
 from sklearn_hsiode.io._labels import read_labels, whole
 from sklearn_hsiode.io._opening import open_scene
 from sklearn_hsiode.io._raster_files import raster_source
@@ -27,7 +27,7 @@ def read_scene(
     class_column: str | None = None,
     drop_bad_bands: bool = True,
     name: str | None = None,
-) -> FileScene:
+) -> Scene:
     """Read a scene, with its labels, from whatever file it lies in.
 
     A file of more than 64 MiB uncompressed (but no ``.mat`` before version 7.3, and no
@@ -71,7 +71,7 @@ def read_scene(
 
     Returns
     -------
-    scene : FileScene
+    scene : Scene
         A :class:`~sklearn_hsiode.Scene` that also has `dropped_bands` and `fwhm`. Pixels that are
         nodata, NaN or infinite in any band are masked. Wavelengths are in nanometres. Values
         are multiplied with the scale that the file declares, if any, and are then floating

@@ -8,25 +8,21 @@ from torch.nn import functional
 from sklearn_hsiode.nn._ode import ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
 
-# GroupNorm over the two values that a group has on a 1 x 1 map keeps their order alone, and
-# such a network does not learn. From 9 x 9 on, the body sees more than one pixel.
-SMALLEST_PATCH = 9
-
 
 class Stem(nn.Conv2d):
     """3 x 3 convolution of the bands without padding; patches below 9 x 9 are zero-padded."""
+
+    # GroupNorm over the two values that a group has on a 1 x 1 map keeps their order alone, and
+    # such a network does not learn. From 9 x 9 on, the body sees more than one pixel.
+    smallest_patch = 9
 
     def __init__(self, n_bands: int, n_filters: int) -> None:
         super().__init__(n_bands, n_filters, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        missing = SMALLEST_PATCH - min(x.shape[-2:])
+        missing = self.smallest_patch - min(x.shape[-2:])
         if missing > 0:
             x = functional.pad(x, [(missing + 1) // 2] * 4)
-        return self.of_image(x)
-
-    def of_image(self, x: Tensor) -> Tensor:
-        """The convolution alone, of an image (1, bands, rows, cols) of any size."""
         return super().forward(x)
 
 
@@ -43,10 +39,14 @@ class Head(nn.Module):
 
 
 class PatchNetwork(nn.Module):
-    """Logits (n, classes) of patches (n, bands, size, size), with the given body."""
+    """Stem, two strided residual units, a body, and a head; a :class:`SharedStem`."""
+
+    stem_margin = 1
+    smallest_patch = Stem.smallest_patch
 
     def __init__(self, n_bands: int, n_classes: int, n_filters: int, body: nn.Module) -> None:
         super().__init__()
+        self.n_filters = n_filters
         self.stem = Stem(n_bands, n_filters)
         self.downsampling = nn.Sequential(
             ResidualUnit(n_filters, stride=2), ResidualUnit(n_filters, stride=2)
@@ -57,10 +57,15 @@ class PatchNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.after_stem(self.stem(x))
 
-    def after_stem(self, x: Tensor) -> Tensor:
+    def stem_of_image(self, image: Tensor) -> Tensor:
+        """The stem's convolution of an image (n, bands, rows, cols) of any size."""
+        features: Tensor = nn.Conv2d.forward(self.stem, image)
+        return features
+
+    def after_stem(self, features: Tensor) -> Tensor:
         """Logits of the stem's output."""
         # Group norm is slow in channels-last memory, and on CUDA would turn it round each time.
-        return self.head(self.body(self.downsampling(x.contiguous())))
+        return self.head(self.body(self.downsampling(features.contiguous())))
 
 
 class ResNet(PatchNetwork):

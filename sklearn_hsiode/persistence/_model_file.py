@@ -1,9 +1,10 @@
-"""save_model and load_model: a model file that one may take from a stranger."""
+"""save_model and load_model: model files that one may take from a stranger."""
 
 from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -14,15 +15,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io._atomic import complete_file
-from sklearn_hsiode.io._file_scene import FileScene
-from sklearn_hsiode.persistence._trust import TRUSTED, untrusted
+from sklearn_hsiode.persistence._trust import PATCH_NET, trusted_names, untrusted
 
-FORMAT = 1
+FORMAT = 2
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 
 
 def save_model(
-    estimator: Any, path: str | Path, *, scene: Scene | None = None, overwrite: bool = False
+    estimator: Any,
+    path: str | Path,
+    *,
+    scene: Scene | None = None,
+    trusted: Iterable[Any] = (),
+    overwrite: bool = False,
 ) -> Path:
     """Save a fitted estimator or pipeline in a file that runs no code when it is loaded.
 
@@ -37,6 +42,10 @@ def save_model(
         Where to; the file appears when it is complete.
     scene : Scene, default=None
         The scene of the training, whose class names and wavelengths go into the file.
+    trusted : iterable of class or function, default=()
+        Networks of yours that a :class:`~sklearn_hsiode.PatchNetClassifier` trains. The file
+        holds their names and weights, not their code: whoever loads it must have that code, and
+        name it as trusted as well.
     overwrite : bool, default=False
         Replace an existing file.
 
@@ -73,7 +82,14 @@ def save_model(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
     model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
-    strange = untrusted(model, skops)
+    strange = untrusted(model, skops, trusted_names(trusted))
+    if PATCH_NET in strange:
+        own = ", ".join(name for name in strange if name != PATCH_NET)
+        raise TypeError(
+            f"The estimator holds a PatchNetClassifier of the network {own}, whose code is not"
+            " this package's to trust: name the network with trusted=[...] here and in load_model,"
+            " or pickle the estimator for your own use."
+        )
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load:"
@@ -89,7 +105,7 @@ def save_model(
         "n_bands": getattr(estimator, "n_features_in_", None),
         "class_names": _class_names(estimator, scene),
         "wavelengths": None if scene is None else scene.wavelengths,
-        "dropped_bands": sorted(scene.dropped_bands) if isinstance(scene, FileScene) else None,
+        "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
     }
     text = json.dumps(about, indent=1, default=_plain)
     with complete_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
@@ -99,7 +115,7 @@ def save_model(
     return path
 
 
-def load_model(path: str | Path) -> Any:
+def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     """Load an estimator that :func:`save_model` has saved; no code of the file is run.
 
     Parameters
@@ -107,6 +123,9 @@ def load_model(path: str | Path) -> Any:
     path : path
         The file. It may come from a stranger: what is not of scikit-learn's or of this
         package's own types is refused.
+    trusted : iterable of class or function, default=()
+        Networks of a :class:`~sklearn_hsiode.PatchNetClassifier` whose code you trust. They are
+        called with the arguments that the file names.
 
     Returns
     -------
@@ -127,20 +146,27 @@ def load_model(path: str | Path) -> Any:
     looks. What it cannot do, by any known way, is to run code of its author's.
     """
     skops = _skops()
-    model, _ = _read(path)
+    model, about = _read(path)
+    names = trusted_names(trusted)
     try:
-        strange = untrusted(model, skops)
+        strange = untrusted(model, skops, names)
     except ValueError as error:
         raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
     if strange:
         raise ValueError(
             f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
-            " therefore refused."
+            " therefore refused. A network whose code you trust is named with trusted=[...]."
         )
     try:
-        return skops.loads(model, trusted=sorted(TRUSTED))
+        estimator = skops.loads(model, trusted=sorted(names))
     except Exception as error:  # whatever a tampered content leads skops to
         raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+    # predict_map compares them with a scene's.
+    if about.get("wavelengths") is not None:
+        estimator.wavelengths_in_ = np.array(about["wavelengths"], dtype=float)
+    if about.get("dropped_bands"):
+        estimator.dropped_bands_in_ = about["dropped_bands"]
+    return estimator
 
 
 def describe_model(path: str | Path) -> dict[str, Any]:
@@ -188,7 +214,7 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     if found != FORMAT:
         raise ValueError(
             f"{path} is of format {found}, and this version of sklearn_hsiode reads format"
-            f" {FORMAT}: update sklearn_hsiode."
+            f" {FORMAT}: save the model again with this version, or load it with its own."
         )
     if told != _hash(text, model):
         raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")

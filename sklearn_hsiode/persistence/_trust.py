@@ -1,11 +1,11 @@
-"""What a model file may hold, by name: nothing here can be made to run code of a file's author."""
+"""Types that a model file may hold: none can be made to run code of a file's author."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 # scikit-learn's estimators and NumPy's arrays are on skops' own list. To be added here, a class
@@ -55,6 +55,7 @@ TRUSTED = frozenset(
     }.items()
     for name in names.split()
 )
+PATCH_NET = "sklearn_hsiode.classifiers._patchnet.PatchNetClassifier"
 # How skops may restore things. Its other ways call what the file names with the file's arguments.
 WAYS = frozenset(
     {
@@ -82,7 +83,33 @@ WAYS = frozenset(
 )
 
 
-def untrusted(model: bytes, skops: Any) -> list[str]:
+def trusted_names(own: Iterable[Any]) -> frozenset[str]:
+    """Names of the trusted types, and of the caller's own classes and functions.
+
+    Parameters
+    ----------
+    own : iterable of class or function
+        Networks of a :class:`~sklearn_hsiode.PatchNetClassifier`, which is trusted with its
+        network alone.
+
+    Returns
+    -------
+    names : frozenset of str
+
+    Raises
+    ------
+    TypeError
+        For what is neither a class nor a function.
+    """
+    own = list(own)
+    for thing in own:
+        if not hasattr(thing, "__qualname__"):
+            raise TypeError(f"trusted must hold classes or functions, got {thing!r}.")
+    names = {f"{thing.__module__}.{thing.__qualname__}" for thing in own}
+    return TRUSTED | names | ({PATCH_NET} if names else set())
+
+
+def untrusted(model: bytes, skops: Any, trusted: Set[str] = TRUSTED) -> list[str]:
     """Names of what a model holds beyond the trusted types, and of other ways to restore it.
 
     Parameters
@@ -91,6 +118,8 @@ def untrusted(model: bytes, skops: Any) -> list[str]:
         What ``skops.io.dumps`` has made.
     skops : module
         ``skops.io``.
+    trusted : set of str, default=TRUSTED
+        Names of the types that it may hold.
 
     Returns
     -------
@@ -102,7 +131,7 @@ def untrusted(model: bytes, skops: Any) -> list[str]:
         types = set(skops.get_untrusted_types(data=model))
     except Exception as error:  # whatever a tampered content leads skops to
         raise ValueError(f"The model cannot be read: {error}") from error
-    return sorted((types - TRUSTED) | ways)
+    return sorted((types - trusted) | ways)
 
 
 def _ways(schema: Any) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
 from sklearn_hsiode.classifiers import _base as base
-from sklearn_hsiode.classifiers._batches import PatchDataset
+from sklearn_hsiode.classifiers._setup import patch_dataset
 from sklearn_hsiode.nn._networks import Head
 
 SMALL = {
@@ -222,26 +222,25 @@ def test_all_inputs_train_on_cuda(new, patches):
 
 
 class NoWaiting(skorch.callbacks.Callback):
-    """PyTorch raises where a GPU is waited for, from the first mini-batch to the last."""
-
-    def __init__(self, n_batches):
-        self.n_batches = n_batches
-
-    def on_batch_begin(self, net, **kwargs):
-        torch.cuda.set_sync_debug_mode("error")
+    """PyTorch raises where a GPU is waited for, from gathering a batch to its gradients."""
 
     def on_batch_end(self, net, **kwargs):
-        if len(net.history[-1]["batches"]) == self.n_batches:
-            torch.cuda.set_sync_debug_mode("default")
+        torch.cuda.set_sync_debug_mode("error")  # skorch has fetched the loss
+
+    def on_grad_computed(self, net, *args, **kwargs):
+        torch.cuda.set_sync_debug_mode("default")
+
+    def on_epoch_end(self, net, **kwargs):
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @cuda
 @both
 @pytest.mark.filterwarnings("ignore:Synchronization debug mode")  # is a prototype, it says
-def test_an_epoch_does_not_wait_for_the_gpu(new, patches):
+def test_a_mini_batch_waits_for_the_gpu_for_its_loss_alone(new, patches):
     X, y = patches
     model = new(device="cuda", augment=True, batch_size=16)
-    model.set_params(callbacks=[NoWaiting(-(-len(y) // 16))])
+    model.set_params(callbacks=[NoWaiting()])
     try:
         model.fit(X, y)
     finally:
@@ -260,6 +259,6 @@ def test_cuda_graphs_agree_with_single_steps(new, patches):
     np.testing.assert_allclose(given, probabilities(new(**parameters), X, y), atol=1e-3)
     # The graph writes each batch to the same place, from which it has to be taken in time.
     nothing = np.zeros(len(y), dtype=int)
-    data = PatchDataset.of(X, nothing, nothing, torch.device("cuda"), torch.float64)
+    data = patch_dataset(graphs.net_, X, nothing, nothing, learning=False)
     kept = graphs.net_.forward(data, device="cuda")
     np.testing.assert_allclose(kept.softmax(dim=1).cpu(), given, atol=1e-6)

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
-from sklearn_hsiode.classifiers._batches import PatchDataset
+from sklearn_hsiode._gather import ArrayGatherer
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
 
@@ -61,13 +61,8 @@ def test_patches_of_a_scene_and_an_array_of_patches_mean_the_same(new, pixels):
 def test_mini_batches_of_both_lie_in_memory_alike(pixels, n_bands):
     # Convolutions take another way, and other last digits, for other strides.
     lazy = patches_of(pixels[0][:, :n_bands], 5)
-    nothing = np.zeros(len(lazy), dtype=int)
-    a, b = (
-        PatchDataset.of(X, nothing, nothing, torch.device("cpu"), torch.float32).__getitems__(
-            [3, 1]
-        )[0]["patches"]
-        for X in (lazy, np.asarray(lazy))
-    )
+    ready_made = ArrayGatherer(np.asarray(lazy), torch.device("cpu"), torch.float32)
+    a, b = (gather([3, 1]) for gather in (lazy.gatherer(), ready_made))
     assert torch.equal(a, b)
     assert a.stride() == b.stride()
 

@@ -16,8 +16,7 @@ from sklearn.metrics import recall_score
 from sklearn.utils import compute_sample_weight
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
-from sklearn_hsiode.classifiers._batches import PatchDataset
-from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode.datasets import make_scene
 
 few_examples = settings(deadline=None, max_examples=8)
@@ -76,17 +75,16 @@ class Spy(skorch.callbacks.Callback):
 
     def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         inputs, codes = batch
-        patches = {name: x.numpy().copy() for name, x in inputs.items() if name != "sample_weight"}
-        self.report((training, patches, codes.numpy().copy()))
+        assert inputs.keys() == {"patches", "sample_weight"}
+        self.report((training, inputs["patches"].numpy().copy(), codes.numpy().copy()))
 
 
-def spied_batches(model, X, y, key="patches"):
+def spied_batches(model, X, y):
     """Batches of a fit: those for training, and those for validation."""
     batches = []
     model.set_params(callbacks=[Spy(batches.append)]).fit(X, y)
-    assert all(inputs.keys() == {key} for _, inputs, _ in batches)
     return tuple(
-        [(inputs[key], codes) for training, inputs, codes in batches if training == wanted]
+        [(patches, codes) for training, patches, codes in batches if training == wanted]
         for wanted in (True, False)
     )
 
@@ -515,10 +513,10 @@ def symmetries(patch):
 
 def test_the_eight_symmetries_are_equally_likely():
     patch = np.arange(18, dtype=np.float32).reshape(2, 3, 3)
-    nothing = np.zeros(8000, dtype=int)
-    dataset = PatchDataset.of(
-        np.stack([patch] * 8000), nothing, nothing, torch.device("cpu"), torch.float32
-    ).subset(np.arange(8000), torch.Generator().manual_seed(0))
+    gather = ArrayGatherer(np.stack([patch] * 8000), torch.device("cpu"), torch.float32)
+    nothing = torch.zeros(8000, dtype=int)
+    augment = torch.Generator().manual_seed(0)
+    dataset = PatchDataset(gather, nothing, nothing, np.arange(8000), augment=augment)
     turned = dataset.__getitems__(range(8000))[0]["patches"].numpy()
     counts = [np.sum((turned == each).all(axis=(1, 2, 3))) for each in symmetries(patch)]
     assert sum(counts) == 8000
@@ -651,7 +649,7 @@ def test_callbacks_see_class_codes(patches):
     X, y = patches
     names = np.array(["water", "tree", "asphalt"])[y - 1]
     model = ode_net(early_stopping=True)
-    training, validation = spied_batches(model, X, names, key="standardized")
+    training, validation = spied_batches(model, X, names)
     codes = np.concatenate([codes for _, codes in training + validation])
     assert set(codes) == {0, 1, 2}
     assert np.sum(codes == 0) == 3 * np.sum(names == "asphalt")  # in three epochs
@@ -663,7 +661,7 @@ def test_callbacks_see_patches_or_those_that_were_standardised_together(new, pat
     X, y = patches[0][chosen], patches[1][chosen]
     dense = chosen == slice(None)
     model = new(augment=False, max_epochs=1, batch_size=1000)
-    ((seen, codes),), _ = spied_batches(model, X, y, key="standardized" if dense else "patches")
+    ((seen, codes),), _ = spied_batches(model, X, y)
     centres = np.asarray(X.pixels, dtype=np.float32)
     mean, scale = (centres.mean(axis=0), centres.std(axis=0)) if dense else (0, 1)
     expected = (np.asarray(X) - np.reshape(mean, (-1, 1, 1))) / np.reshape(scale, (-1, 1, 1))
@@ -672,37 +670,7 @@ def test_callbacks_see_patches_or_those_that_were_standardised_together(new, pat
     np.testing.assert_array_equal(codes[order] + 1, y[wanted])
 
 
-@pytest.fixture(params=["cpu", "gpu"])
-def waiting(request, monkeypatch):
-    """Whether losses are fetched one by one, as from a CPU, or when an epoch ends."""
-    if request.param == "gpu":
-        monkeypatch.setattr(PatchNet, "on_cpu", False)
-    return request.param == "cpu"
-
-
-class LossTypes(skorch.callbacks.Callback):
-    """Reports of which type the history's latest loss is."""
-
-    def __init__(self, report):
-        self.report = report
-
-    def on_batch_end(self, net, training=False, **kwargs):
-        name = "train_loss" if training else "valid_loss"
-        self.report(type(net.history[-1, "batches", -1, name]))
-
-    def on_epoch_end(self, net, **kwargs):
-        rows = net.history[-1]["batches"]
-        self.report({type(row[key]) for row in rows for key in row if key.endswith("_loss")})
-
-
-def test_losses_are_tensors_only_where_a_gpu_would_be_waited_for(patches, waiting):
-    types = []
-    ode_net(early_stopping=True, callbacks=[LossTypes(types.append)], max_epochs=1).fit(*patches)
-    assert types.pop() == {float}
-    assert set(types) == {float if waiting else torch.Tensor}
-
-
-def test_the_history_of_an_epoch_that_was_interrupted_can_be_written(patches, waiting, tmp_path):
+def test_the_history_of_an_epoch_that_was_interrupted_can_be_written(patches, tmp_path):
     checkpoint = skorch.callbacks.TrainEndCheckpoint(dirname=str(tmp_path), fn_prefix="end_")
     model = ode_net(callbacks=[checkpoint, Interruption(2)], max_epochs=5)
     with pytest.warns(UserWarning, match="interrupted in epoch 2"):
@@ -871,7 +839,7 @@ def test_ctrl_c_in_a_warm_start_keeps_what_was_learnt(patches):
 
 
 @both
-def test_a_loss_that_becomes_nan_stops_the_fit_with_a_remedy(new, patches, waiting):
+def test_a_loss_that_becomes_nan_stops_the_fit_with_a_remedy(new, patches):
     model = new(optimizer="sgd", lr=1e6, standardize=False)
     with pytest.raises(ValueError, match=r"NaN or infinite in epoch \d+.*smaller lr than 1e\+06"):
         model.fit(*patches)
@@ -880,11 +848,11 @@ def test_a_loss_that_becomes_nan_stops_the_fit_with_a_remedy(new, patches, waiti
 
 
 def test_no_batch_follows_one_whose_loss_is_nan(patches):
-    types = []
-    model = ode_net(optimizer="sgd", lr=1e30, batch_size=8, callbacks=[LossTypes(types.append)])
+    batches = []
+    model = ode_net(optimizer="sgd", lr=1e30, batch_size=8, callbacks=[Spy(batches.append)])
     with pytest.raises(ValueError, match="NaN or infinite in epoch 1"):
         model.fit(*patches)
-    assert len(types) < 4
+    assert len(batches) < 4
 
 
 def test_the_epoch_of_a_nan_is_named(patches):

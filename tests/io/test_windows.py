@@ -17,8 +17,8 @@ from sklearn_hsiode import (
     SpectralTransformer,
     predict_map,
 )
-from sklearn_hsiode.io import FileScene, read_scene
-from sklearn_hsiode.io._file_scene import WindowedScene
+from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io._file_cube import FileCube
 from sklearn_hsiode.io._sources import ArraySource
 
 LABELS = np.arange(63, dtype=np.uint8).reshape(7, 9, 1) % 4
@@ -86,8 +86,8 @@ def test_windows_of_a_file_are_those_of_the_scene_in_memory(in_memory, in_file):
 
 
 def test_a_scene_in_a_file_is_as_one_in_memory(in_memory, in_file):
-    assert isinstance(in_file, WindowedScene)
-    assert type(in_memory) is FileScene
+    assert not in_file.is_loaded
+    assert in_memory.is_loaded
     X, y = in_file.labeled_pixels()
     assert X.shape == (len(y), 6)
     assert not in_file.is_loaded
@@ -111,7 +111,7 @@ def test_what_a_header_tells_is_known_without_reading(in_file, in_memory, monkey
     def read(*_):
         raise AssertionError("the file was read")
 
-    monkeypatch.setattr(type(in_file._source), "values", read)
+    monkeypatch.setattr(type(in_file._cube.source), "values", read)
     assert in_file.shape == in_memory.shape
     assert in_file.dtype == in_memory.dtype
     np.testing.assert_array_equal(in_file.labels, LABELS[:, :, 0])
@@ -127,9 +127,8 @@ def test_a_map_never_asks_for_the_whole_cube(in_file, in_memory, monkeypatch):
     def whole(_):
         raise AssertionError("the whole cube was asked for")
 
-    monkeypatch.setattr(WindowedScene, "cube", property(whole))
-    monkeypatch.setattr(WindowedScene, "_cube", property(whole))
-    monkeypatch.setattr(WindowedScene, "_mask", property(whole))
+    monkeypatch.setattr(FileCube, "load", whole)
+    monkeypatch.setattr(FileCube, "valid", whole)
     for window in (2, 4, 100):
         np.testing.assert_array_equal(
             predict_map(model, in_file, window=window), predict_map(model, in_memory)
@@ -158,13 +157,13 @@ def test_patches_of_a_scene_in_a_file_are_those_of_one_in_memory(in_file, in_mem
 def test_patches_of_a_scene_in_a_file_read_no_other_pixels(in_file, monkeypatch):
     pixels = in_file.pixels([3], [4])
     asked = []
-    values = type(in_file._source).values
+    values = type(in_file._cube.source).values
 
     def counted(source, rows, cols, bands):
         asked.append((rows, cols))
         return values(source, rows, cols, bands)
 
-    monkeypatch.setattr(type(in_file._source), "values", counted)
+    monkeypatch.setattr(type(in_file._cube.source), "values", counted)
     assert np.asarray(PatchExtractor(3).fit_transform(pixels)).shape == (1, 6, 3, 3)
     read = [
         (row, col)
@@ -249,7 +248,6 @@ def test_bands_in_order_stay_in_the_file(in_file, in_memory):
 
 def test_a_scene_in_a_file_is_pickled_without_its_cube(in_file, in_memory):
     restored = pickle.loads(pickle.dumps(in_file))
-    assert isinstance(restored, WindowedScene)
     assert not restored.is_loaded
     assert_equal(restored, in_memory)
     assert_equal(pickle.loads(pickle.dumps(restored)), in_memory)
@@ -281,7 +279,7 @@ def test_what_was_read_from_a_file_keeps_what_it_knows_when_pickled(tmp_path, wr
 
 def test_integers_without_nodata_are_all_valid_without_being_read(tmp_path, write, by_window):
     scene = read_scene(write.tif(tmp_path / "field.tif", write.cube()))
-    scene._source.path.unlink()
+    scene._cube.source.path.unlink()
     assert scene.mask.all()
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
-from sklearn_hsiode._patches import PatchCutter
-from sklearn_hsiode.classifiers import _standardized as standardized
+from sklearn_hsiode._gather import SceneGatherer
+from sklearn_hsiode.classifiers import _precompute
 from sklearn_hsiode.classifiers._net import prediction_batch
 
 RNG = np.random.default_rng(0)
@@ -33,14 +33,14 @@ def fitted():
 
 
 def spy(monkeypatch):
-    """Margins with which a cutter was asked for what a layer makes of its image."""
-    seen, through = [], PatchCutter.through
+    """Margins with which a gatherer was asked for the output of a layer."""
+    seen, map_image = [], SceneGatherer.map_image
 
-    def counted(cut, layer, margin):
+    def counted(gather, layer, margin):
         seen.append(margin)
-        return through(cut, layer, margin)
+        return map_image(gather, layer, margin)
 
-    monkeypatch.setattr(PatchCutter, "through", counted)
+    monkeypatch.setattr(SceneGatherer, "map_image", counted)
     return seen
 
 
@@ -55,7 +55,7 @@ def test_probabilities_are_those_of_the_patches_themselves(fitted, size, padding
     model = fitted[size, padding]
     patches = PatchExtractor(size, padding).fit_transform(SCENE.pixels()[chosen])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_hsiode._patches.AT_ONCE", at_once)
+        patch.setattr("sklearn_hsiode._gather.LAYER_INPUT", at_once * 8 / 2**20)
         found = model.predict_proba(patches)
     expected = model.predict_proba(np.asarray(patches))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
@@ -90,7 +90,7 @@ def test_it_is_shared_where_that_is_less_work_and_exact(
     monkeypatch, fitted, size, rows, largest, shared
 ):
     seen = spy(monkeypatch)
-    monkeypatch.setattr(standardized, "LARGEST_IMAGE", largest)
+    monkeypatch.setattr(_precompute, "PRECOMPUTED", largest * 8 / 2**20)
     patches = PatchExtractor(size).fit_transform(SCENE.pixels()[rows])
     fitted[size, "reflect"].predict_proba(patches)
     assert seen == shared
@@ -138,7 +138,7 @@ def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeyp
     patches = PatchExtractor(9).fit_transform(X)
     model = ODENetClassifier(n_filters=8, max_epochs=1, precision="float64", random_state=0)
     expected = model.fit(patches, y).predict_proba(patches)
-    monkeypatch.setattr(PatchCutter, "through", exhausted)
+    monkeypatch.setattr(SceneGatherer, "map_image", exhausted)
     found = model.fit(patches, y).predict_proba(patches)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
@@ -146,7 +146,7 @@ def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeyp
 def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
     # Of the ground, a margin of four pixels included, 6 values a pixel may be kept: the stem's
     # 4, but not the 8 bands.
-    monkeypatch.setattr(standardized, "LARGEST_IMAGE", 6 * 23 * 21)
+    monkeypatch.setattr(_precompute, "PRECOMPUTED", 6 * 23 * 21 * 4 / 2**20)
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
     model = ODENetClassifier(n_filters=4, max_epochs=3, early_stopping=True, random_state=0)

@@ -1,28 +1,29 @@
-"""What ODENetClassifier and ResNetClassifier share: everything but the network."""
+"""PatchNetClassifier: any PyTorch network of patches as a scikit-learn classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from inspect import signature
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
-from sklearn_hsiode.classifiers._batches import PatchDataset, fitted_scaler
+from sklearn_hsiode._sklearn import (
+    CallbackSupportMixin,
+    DocLinkMixin,
+    fit_context,
+    with_callbacks,
+)
 from sklearn_hsiode.classifiers._callbacks import (
-    SCHEDULES,
     EpochBar,
     EpochRecorder,
+    FitTasks,
     early_stopping_callback,
     schedule_callback,
 )
@@ -39,30 +40,17 @@ from sklearn_hsiode.classifiers._devices import (
     reproducible,
     resolve_device,
 )
-from sklearn_hsiode.classifiers._net import PatchNet, prediction_batch
+from sklearn_hsiode.classifiers._docs import with_shared_docs
+from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode.classifiers._setup import (
+    PRECISIONS,
+    TRAINING_CONSTRAINTS,
+    net_parameters,
+    new_random_state,
+    patch_dataset,
+    standardize,
+)
 
-OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
-    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
-    "adam": (torch.optim.Adam, {}),
-    "adamw": (torch.optim.AdamW, {}),
-}
-# Type of the weights; bfloat16 is for the operations that autocast chooses.
-PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
-# What net_params may not set, because parameters of the estimators do.
-OWN_PARAMETERS = {
-    "batch_size",
-    "callbacks",
-    "classes",
-    "compile",
-    "device",
-    "lr",
-    "max_epochs",
-    "module",
-    "optimizer",
-    "train_split",
-    "verbose",
-    "warm_start",
-}
 HISTORY = {
     "epoch": "epoch",
     "loss": "train_loss",
@@ -74,91 +62,151 @@ HISTORY = {
 }
 
 
-class PatchClassifier(ClassifierMixin, BaseEstimator):
-    """Base of the classifiers: a scikit-learn estimator that holds a skorch net."""
+@with_shared_docs
+class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, BaseEstimator):
+    """Classify pixels from the patches around them with any PyTorch network.
 
-    _network: ClassVar[type[nn.Module]]
-    _network_parameters: ClassVar[tuple[str, ...]]
+    It trains, predicts, maps, pickles and searches as :class:`ODENetClassifier` and
+    :class:`ResNetClassifier` do, which are subclasses with a network of their own.
 
+    Parameters
+    ----------
+    network : class or function
+        Called as ``network(n_bands=..., n_classes=..., **network_params)``, it returns a
+        :class:`torch.nn.Module` that turns patches of shape (n, bands, size, size) into logits
+        of shape (n, n_classes). :class:`~sklearn_hsiode.nn.SharedStem` tells what it may offer
+        besides. To be pickled it must be importable, so not defined inside a function.
+    network_params : dict, default=None
+        Further arguments of `network`. In a grid, list whole dicts:
+        ``{"network_params": [{"n_filters": 8}, {"n_filters": 16}]}``.
+    <training parameters>
+
+    Attributes
+    ----------
+    <fitted attributes>
+
+    See Also
+    --------
+    ODENetClassifier, ResNetClassifier : The networks of Paoletti et al. (IGARSS 2019).
+    PatchExtractor : Makes patches of the pixels of a scene.
+
+    Notes
+    -----
+    A batch normalisation fails on a training mini-batch of a single patch: with such a network
+    pass ``net_params={"iterator_train__drop_last": True}``, or use group normalisation.
+
+    Examples
+    --------
+    A perceptron on the centre pixel's neighbourhood, whatever its size:
+
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from torch import nn
+    >>> from sklearn_hsiode import PatchExtractor, PatchNetClassifier
+    >>> from sklearn_hsiode.datasets import make_scene
+    >>> def perceptron(n_bands, n_classes, n_hidden=32):
+    ...     return nn.Sequential(
+    ...         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_bands, n_hidden), nn.ReLU(),
+    ...         nn.Linear(n_hidden, n_classes),
+    ...     )
+    >>> X, y = make_scene(random_state=0).labeled_pixels()
+    >>> model = make_pipeline(
+    ...     PatchExtractor(3), PatchNetClassifier(perceptron, max_epochs=5, random_state=0)
+    ... )
+    >>> bool(model.fit(X, y).score(X, y) > 0.5)
+    True
+    """
+
+    network: Callable[..., nn.Module]
+    network_params: dict[str, Any] | None
+    optimizer: Any
+    lr: float
+    lr_schedule: Any
+    weight_decay: float
+    max_epochs: int
+    batch_size: int
+    augment: bool
+    standardize: bool
+    class_weight: Any
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    warm_start: bool
+    callbacks: Any
+    net_params: dict[str, Any] | None
+    device: Any
+    precision: str
+    compile: bool
+    n_jobs: int | None
+    verbose: int
+    random_state: Any
     classes_: np.ndarray
     net_: PatchNet
     _patch_shape: tuple[int, ...]
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "augment": ["boolean"],
-        "standardize": ["boolean"],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "callbacks": [list, tuple, None],
-        "net_params": [dict, None],
-        "device": [str, torch.device],
-        "precision": [StrOptions(set(PRECISIONS))],
-        "compile": ["boolean"],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
+        "network": [callable],
+        "network_params": [dict, None],
+        **TRAINING_CONSTRAINTS,
     }
 
     def __init__(
         self,
+        network: Callable[..., nn.Module],
+        network_params: dict[str, Any] | None = None,
         *,
-        n_filters: int,
-        optimizer: Any,
-        lr: float,
-        lr_schedule: Any,
-        weight_decay: float,
-        max_epochs: int,
-        batch_size: int,
-        augment: bool,
-        standardize: bool,
-        class_weight: Any,
-        early_stopping: bool,
-        validation_fraction: float,
-        n_iter_no_change: int,
-        warm_start: bool,
-        callbacks: Any,
-        net_params: dict[str, Any] | None,
-        device: str | torch.device,
-        precision: str,
-        compile: bool,
-        n_jobs: int | None,
-        verbose: int,
-        random_state: Any,
+        optimizer: Any = "sgd",
+        lr: float = 0.03,
+        lr_schedule: Any = "cosine",
+        weight_decay: float = 1e-4,
+        max_epochs: int = 100,
+        batch_size: int = 32,
+        augment: bool = True,
+        standardize: bool = True,
+        class_weight: Any = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        warm_start: bool = False,
+        callbacks: Any = None,
+        net_params: dict[str, Any] | None = None,
+        device: Any = "auto",
+        precision: str = "float32",
+        compile: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
     ) -> None:
-        self.n_filters = n_filters
-        self.optimizer = optimizer
-        self.lr = lr
-        self.lr_schedule = lr_schedule
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.augment = augment
-        self.standardize = standardize
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.callbacks = callbacks
-        self.net_params = net_params
-        self.device = device
-        self.precision = precision
-        self.compile = compile
-        self.n_jobs = n_jobs
-        self.verbose = verbose
-        self.random_state = random_state
+        self.network = network
+        self.network_params = network_params
+        self._set_training(
+            optimizer=optimizer,
+            lr=lr,
+            lr_schedule=lr_schedule,
+            weight_decay=weight_decay,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            augment=augment,
+            standardize=standardize,
+            class_weight=class_weight,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            net_params=net_params,
+            device=device,
+            precision=precision,
+            compile=compile,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            random_state=random_state,
+        )
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PatchClassifier:
+    def _set_training(self, **parameters: Any) -> None:
+        """Store the parameters of the training as they are."""
+        self.__dict__.update(parameters)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PatchNetClassifier:
         """Train a network from scratch, or from the present weights with `warm_start`.
 
         Parameters
@@ -189,35 +237,40 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             self._fit(X, y, sample_weight)
         return self
 
+    @with_callbacks
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         self._validate_params()
         device = resolve_device(self.device)
+        tasks = fit_context(self, self.max_epochs)
         previous = getattr(self, "net_", None) if self.warm_start else None
         X = check_patches(self, X, None if previous is None else self._patch_shape)
         y = check_labels(self, X, y)
         classes, codes = check_classes(y)
         weights = training_weights(codes, classes, sample_weight, self.class_weight)
-        if not weights.sum() > 0:
-            raise ValueError("sample_weight times class_weight is zero for every pixel.")
-        weights /= weights.mean()
-        rng = _random_state(self.random_state, previous)
+        rng = new_random_state(self.random_state, previous)
         validation, training = np.arange(0), np.arange(len(codes))
         if self.early_stopping:
             validation = validation_rows(codes, self.validation_fraction, rng)
             training = np.setdiff1d(training, validation)
+        if not weights[training].sum() > 0:
+            raise ValueError("sample_weight times class_weight is zero for every training pixel.")
+        weights /= weights[training].mean()
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             net = self._new_net(X, classes, device)
             if previous is not None:
                 self._go_on_from(previous, net, classes)
             elif self.standardize:
-                _standardize(net, X, training)
-            data = PatchDataset.of(X, codes, weights, device, net.dtype)
-            data = net.sharing(data, learning=True)
+                standardize(net, X, training)
+            data = patch_dataset(net, X, codes, weights, learning=True)
             if len(validation):
                 net.train_split = predefined_split(data.subset(validation))
             dataset = data.subset(training, self._augmenter(rng))
+            callbacks = self._callbacks()
+            fitted = {"classes_": classes, "net_": net, "_patch_shape": X.shape[2:]}
+            if tasks is not None:
+                tasks.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                callbacks.append(FitTasks(tasks, self, X, y, fitted))
             try:
-                callbacks = self._callbacks()
                 net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
             finally:
                 if device.type == "cuda":
@@ -225,11 +278,13 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         net.train_split = None  # a fitted estimator holds no pixels
         if previous is not None:
             net.prepend_history(previous.history)
-        self.classes_, self.net_, self._patch_shape = classes, net, X.shape[2:]
+        self.__dict__.update(fitted)
+        if tasks is not None:
+            tasks.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=fitted)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> PatchClassifier:
+    ) -> PatchNetClassifier:
         """Train one epoch on these pixels, going on from all earlier calls.
 
         The first call fixes the classes and the standardisation. The learning rate stays
@@ -279,13 +334,12 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y holds labels that are not among classes: {unknown.tolist()}.")
         codes = np.searchsorted(self.classes_, y)
         weights = training_weights(codes, self.classes_, sample_weight, self.class_weight)
-        rng = _random_state(self.random_state, None if first else self.net_)
+        rng = new_random_state(self.random_state, None if first else self.net_)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             net = self._new_net(X, self.classes_, device) if first else self._present_net(X)
             if first and self.standardize:
-                _standardize(net, X, np.arange(len(y)))
-            data = PatchDataset.of(X, codes, weights, torch.device(net.device), net.dtype)
-            data = net.sharing(data, learning=True)
+                standardize(net, X, np.arange(len(y)))
+            data = patch_dataset(net, X, codes, weights, learning=True)
             dataset = data.subset(data.rows, self._augmenter(rng))
             callbacks = [EpochRecorder(), *self._users()]
             net.train_epochs(dataset, 1, callbacks, seed=rng.randint(2**31))
@@ -307,10 +361,25 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = check_patches(self, X, self._patch_shape)
         nothing = np.zeros(len(X), dtype=int)
-        device = torch.device(self.net_.device)
-        dataset = PatchDataset.of(X, nothing, nothing, device, self.net_.dtype)
         with cpu_threads(self.n_jobs):
-            return self.net_.predict_proba(self.net_.sharing(dataset, learning=False))
+            dataset = patch_dataset(self.net_, X, nothing, nothing, learning=False)
+            return self.net_.predict_proba(dataset)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithm of the probability of each class.
+
+        Parameters
+        ----------
+        X : PatchSamples, array (n, bands, size, size), PixelSamples or array (n, bands)
+            As in :meth:`fit`, with as many bands and patches of the same size.
+
+        Returns
+        -------
+        log_probabilities : array of shape (n, n_classes)
+            In the order of `classes_`; minus infinity where a probability is zero.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable class.
@@ -334,6 +403,11 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         return sum(weight.numel() for weight in self.net_.plain_module_.parameters())
 
     @property
+    def n_iter_(self) -> int:
+        """Number of epochs of all trainings so far."""
+        return len(self.net_.history)
+
+    @property
     def history_(self) -> list[dict[str, float]]:
         """One dict per epoch: loss, validation score, seconds and so on."""
         return [
@@ -346,48 +420,23 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
             "n_bands": X.shape[1],
             "n_classes": len(classes),
             "dtype": PRECISIONS[self.precision],
-            "n_filters": self.n_filters,
-            **{name: getattr(self, name) for name in self._network_parameters},
+            "network_params": dict(self.network_params or {}),
         }
 
     def _new_net(self, X: Any, classes: np.ndarray, device: torch.device) -> PatchNet:
-        owned = sorted(set(self.net_params or {}) & OWN_PARAMETERS)
-        if owned:
-            raise ValueError(
-                f"net_params must not hold {', '.join(owned)}: {type(self).__name__} sets them from"
-                " its own parameters."
-            )
-        on_cuda = device.type == "cuda"
-        if self.precision == "bfloat16" and on_cuda and not torch.cuda.is_bf16_supported():
-            raise ValueError(
-                f"precision='bfloat16' is not for {torch.cuda.get_device_name(device)}, which"
-                " cannot compute in it: use precision='float32'."
-            )
-        optimizer, options = OPTIMIZERS.get(self.optimizer, (self.optimizer, {}))
-        if not issubclass(optimizer, torch.optim.Optimizer):
-            raise ValueError(
-                f"optimizer must be one of {sorted(OPTIMIZERS)} or a class of torch.optim, got"
-                f" {optimizer!r}."
-            )
-        if "weight_decay" in signature(optimizer).parameters:
-            options = {"weight_decay": self.weight_decay, **options}
-        parameters = {
-            "optimizer": optimizer,
-            **{f"optimizer__{name}": value for name, value in options.items()},
-            "lr": self.lr,
-            "batch_size": self.batch_size,
-            "autocast": self.precision == "bfloat16",
-            "compile": self.compile,
-            "iterator_valid__batch_size": prediction_batch(X.shape[2], self.n_filters, device),
-            "verbose": max(self.verbose - 1, 0),
-            **(self.net_params or {}),
-        }
-        return PatchNet.of(self._network, self._module_arguments(X, classes), device, **parameters)
+        return PatchNet.of(
+            self.network,
+            self._module_arguments(X, classes),
+            patch_size=X.shape[2],
+            device=device,
+            **net_parameters(self, device),
+        )
 
     def _present_net(self, X: Any) -> PatchNet:
         """The net for a later call of partial_fit, with the present settings of training."""
         net = self.net_
-        if net.made_with_["module"] != self._module_arguments(X, self.classes_):
+        same = net.made_with_["module"] == self._module_arguments(X, self.classes_)
+        if not same or net.module__network is not self.network:
             raise ValueError(
                 "partial_fit goes on with the network of the first call, but its parameters have"
                 " changed since: fit a clone of the estimator to begin anew."
@@ -458,23 +507,5 @@ class PatchClassifier(ClassifierMixin, BaseEstimator):
         if "net_" in state:
             saved, device = state["net_"], device_or_cpu(self.device)
             with reproducible(0, device):  # a new network draws weights before it takes these
-                self.net_ = PatchNet.of(self._network, device=device, **saved["made_with"])
+                self.net_ = PatchNet.of(self.network, device=device, **saved["made_with"])
             self.net_.load_arrays(saved["weights"], saved["history"])
-
-
-def _standardize(net: PatchNet, X: Any, rows: np.ndarray) -> None:
-    scaler = fitted_scaler(X, rows)
-    net.plain_module_.standardize(scaler.mean_, scaler.scale_)
-
-
-def _random_state(random_state: Any, earlier: PatchNet | None) -> np.random.RandomState:
-    """As sklearn.utils.check_random_state, but None never touches NumPy's global state.
-
-    A training that goes on from an earlier one draws other numbers than that one did.
-    """
-    if random_state is None:
-        return np.random.RandomState()
-    rng = check_random_state(random_state)
-    if earlier is None:
-        return rng
-    return np.random.RandomState([rng.randint(2**31), len(earlier.history)])

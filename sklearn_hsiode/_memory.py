@@ -1,0 +1,21 @@
+"""Memory budgets: how much a step may hold at a time, all in mebibytes."""
+
+from __future__ import annotations
+
+from sklearn import get_config
+
+SMALL_FILE = 64  # an image that is loaded when it is opened
+FILE_BLOCK = 32  # values that a pass through a file reads together
+SPECTRA = 64  # spectra that are handled together
+LAYER_INPUT = 64  # values of an image that go through a layer together
+PRECOMPUTED = 256  # an image that is kept behind the standardisation or the stem
+ACTIVATION = 16  # an activation in a prediction on a CPU, more of which leaves the cache
+
+
+def n_items(mebibytes: float, item_bytes: float) -> int:
+    """How many items of so many bytes a budget holds, one at least.
+
+    scikit-learn's ``working_memory`` (:func:`sklearn.set_config`) lowers every budget above it.
+    """
+    mebibytes = min(mebibytes, get_config()["working_memory"])
+    return max(int(mebibytes * 2**20 // max(item_bytes, 1)), 1)

@@ -1,0 +1,42 @@
+"""What estimators of this package share with scikit-learn's beside their methods."""
+
+from __future__ import annotations
+
+from importlib.metadata import metadata
+from typing import Any
+
+try:  # since scikit-learn 1.9
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's, which this version does not have."""
+
+    def with_callbacks(method: Any) -> Any:
+        """Return the method as it is."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "DocLinkMixin", "fit_context", "with_callbacks"]
+
+
+class DocLinkMixin:
+    """Links an estimator's diagram to its page on this package's documentation site."""
+
+    _doc_link_module = "sklearn_hsiode"
+
+    @property
+    def _doc_link_template(self) -> str:
+        # Without an address in the package's metadata there is no link.
+        urls = dict(
+            url.split(", ", 1) for url in metadata("sklearn-hsiode").get_all("Project-URL", [])
+        )
+        site = urls.get("Documentation", "").rstrip("/")
+        return site and site + "/api/{estimator_module}.{estimator_name}.html"
+
+
+def fit_context(estimator: Any, n_epochs: int) -> Any:
+    """Context of a fit for scikit-learn's callbacks, or None where there are none."""
+    if not hasattr(estimator, "_init_callback_context"):
+        return None
+    return estimator._init_callback_context(max_subtasks=n_epochs)

@@ -1,0 +1,153 @@
+"""Nets, datasets and random states from the parameters of a classifier."""
+
+from __future__ import annotations
+
+from inspect import signature
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
+from sklearn_hsiode._memory import SPECTRA, n_items
+from sklearn_hsiode._patches import PatchSamples
+from sklearn_hsiode.classifiers._callbacks import SCHEDULES
+from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode.classifiers._precompute import precompute
+
+OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
+    "sgd": (torch.optim.SGD, {"momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+    "adamw": (torch.optim.AdamW, {}),
+}
+# Type of the weights; bfloat16 is for the operations that autocast chooses.
+PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+#: Constraints of the parameters that all classifiers share.
+TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+    "lr": [Interval(Real, 0, None, closed="neither")],
+    "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "augment": ["boolean"],
+    "standardize": ["boolean"],
+    "class_weight": [StrOptions({"balanced"}), dict, None],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "warm_start": ["boolean"],
+    "callbacks": [list, tuple, None],
+    "net_params": [dict, None],
+    "device": [str, torch.device],
+    "precision": [StrOptions(set(PRECISIONS))],
+    "compile": ["boolean"],
+    "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
+    "random_state": ["random_state"],
+}
+# What net_params may not set, because parameters of the estimators do.
+OWN_PARAMETERS = {
+    "batch_size",
+    "callbacks",
+    "classes",
+    "compile",
+    "device",
+    "lr",
+    "max_epochs",
+    "module",
+    "optimizer",
+    "train_split",
+    "verbose",
+    "warm_start",
+}
+
+
+def net_parameters(estimator: Any, device: torch.device) -> dict[str, Any]:
+    """Arguments of a :class:`PatchNet` that follow from the parameters of a classifier."""
+    owned = sorted(set(estimator.net_params or {}) & OWN_PARAMETERS)
+    if owned:
+        raise ValueError(
+            f"net_params must not hold {', '.join(owned)}: {type(estimator).__name__} sets them"
+            " from its own parameters."
+        )
+    on_cuda = device.type == "cuda"
+    if estimator.precision == "bfloat16" and on_cuda and not torch.cuda.is_bf16_supported():
+        raise ValueError(
+            f"precision='bfloat16' is not for {torch.cuda.get_device_name(device)}, which"
+            " cannot compute in it: use precision='float32'."
+        )
+    optimizer, options = OPTIMIZERS.get(estimator.optimizer, (estimator.optimizer, {}))
+    if not issubclass(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer must be one of {sorted(OPTIMIZERS)} or a class of torch.optim, got"
+            f" {optimizer!r}."
+        )
+    if "weight_decay" in signature(optimizer).parameters:
+        options = {"weight_decay": estimator.weight_decay, **options}
+    return {
+        "optimizer": optimizer,
+        **{f"optimizer__{name}": value for name, value in options.items()},
+        "lr": estimator.lr,
+        "batch_size": estimator.batch_size,
+        "autocast": estimator.precision == "bfloat16",
+        "compile": estimator.compile,
+        "verbose": max(estimator.verbose - 1, 0),
+        **(estimator.net_params or {}),
+    }
+
+
+def patch_dataset(
+    net: PatchNet,
+    X: PatchSamples | np.ndarray,
+    codes: np.ndarray,
+    weights: np.ndarray,
+    *,
+    learning: bool,
+) -> PatchDataset:
+    """All patches of X for a net, with what overlapping ones share computed once."""
+    device = torch.device(net.device)
+    gather = (
+        X.gatherer(device, net.dtype)
+        if isinstance(X, PatchSamples)
+        else ArrayGatherer(X, device, net.dtype)
+    )
+    gather, stage = precompute(gather, net, learning=learning)
+    return PatchDataset(
+        gather,
+        torch.from_numpy(codes).to(device),
+        torch.from_numpy(weights).to(device, net.dtype),
+        np.arange(len(X)),
+        stage=stage,
+    )
+
+
+def standardize(net: PatchNet, X: PatchSamples | np.ndarray, rows: np.ndarray) -> None:
+    """Give a net the mean and scale of each band over the centre pixels of some patches."""
+    scaler = StandardScaler()
+    for batch in gen_batches(len(rows), n_items(SPECTRA, X.shape[1] * X.dtype.itemsize)):
+        scaler.partial_fit(_centres(X, rows[batch]))
+    net.plain_module_.standardize(scaler.mean_, scaler.scale_)
+
+
+def new_random_state(random_state: Any, earlier: PatchNet | None) -> np.random.RandomState:
+    """As sklearn.utils.check_random_state, but None never touches NumPy's global state.
+
+    A training that goes on from an earlier one draws other numbers than that one did.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    rng = check_random_state(random_state)
+    if earlier is None:
+        return rng
+    return np.random.RandomState([rng.randint(2**31), len(earlier.history)])
+
+
+def _centres(X: PatchSamples | np.ndarray, rows: np.ndarray) -> np.ndarray:
+    if isinstance(X, PatchSamples):
+        return np.asarray(X.pixels[rows])
+    return X[rows, :, X.shape[2] // 2, X.shape[3] // 2]

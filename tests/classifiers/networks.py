@@ -1,0 +1,80 @@
+"""Networks that users might bring along."""
+
+from math import ceil
+
+import torch
+from torch import nn
+
+
+class SpectralCNN(nn.Module):
+    """The 1-D CNN of Hu et al. (2015) on the spectrum of a patch's centre pixel."""
+
+    def __init__(self, n_bands, n_classes, n_kernels=20, n_hidden=100):
+        super().__init__()
+        kernel = ceil(n_bands / 9)
+        pooling = ceil((n_bands - kernel + 1) / 35)
+        n_pooled = (n_bands - kernel + 1) // pooling
+        self.layers = nn.Sequential(
+            *(nn.Conv1d(1, n_kernels, kernel), nn.Tanh(), nn.MaxPool1d(pooling), nn.Flatten()),
+            *(nn.Linear(n_kernels * n_pooled, n_hidden), nn.Tanh()),
+            nn.Linear(n_hidden, n_classes),
+        )
+
+    def forward(self, patches):
+        centre = patches.shape[2] // 2
+        return self.layers(patches[:, None, :, centre, centre])
+
+
+class Normalised(nn.Module):
+    """A network with a batch normalisation and dropout."""
+
+    def __init__(self, n_bands, n_classes):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(nn.Conv2d(n_bands, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()),
+            *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(8, n_classes)),
+        )
+
+    def forward(self, patches):
+        return self.layers(patches)
+
+
+class Stemmed(nn.Module):
+    """A network that lets overlapping patches share its stem, and counts how it is called."""
+
+    n_filters, stem_margin, smallest_patch = 6, 1, 5
+
+    def __init__(self, n_bands, n_classes):
+        super().__init__()
+        self.stem = nn.Conv2d(n_bands, 6, 3)
+        self.head = nn.Linear(6, n_classes)
+        self.calls = []
+
+    def stem_of_image(self, image):
+        self.calls.append("stem of image")
+        return self.stem(image)
+
+    def after_stem(self, features):
+        self.calls.append("after stem")
+        return self.head(features.relu().mean((2, 3)))
+
+    def forward(self, patches):
+        self.calls.append("patches")
+        return self.head(self.stem(patches).relu().mean((2, 3)))
+
+
+def linear(n_bands, n_classes, bias=True):
+    """A linear map of the mean spectrum of a patch."""
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_bands, n_classes, bias=bias)
+    )
+
+
+def wrong_shape(n_bands, n_classes):
+    """A network with too many logits."""
+    return linear(n_bands, n_classes + 1)
+
+
+def no_module(n_bands, n_classes):
+    """A function that makes no network."""
+    return torch.zeros(n_bands, n_classes)
