@@ -5,19 +5,35 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_hsiode import PatchExtractor, Scene, SpectralTransformer, predict_map, read_scene
+from sklearn_hsiode import (
+    ODENetClassifier,
+    PatchExtractor,
+    PatchNetClassifier,
+    ResNetClassifier,
+    Scene,
+    SpectralTransformer,
+    predict_map,
+    read_scene,
+)
 from sklearn_hsiode._mapping import METHODS
+from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.datasets import make_scene
+from tests.classifiers.networks import linear
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +49,6 @@ def masked():
 @pytest.fixture(scope="module", params=["network", "svm", "flat patches"])
 def fitted(request, masked):
     from sklearn.preprocessing import FunctionTransformer
-
-    from sklearn_hsiode import ODENetClassifier
 
     models = {
         "network": make_pipeline(
@@ -64,6 +78,53 @@ def test_the_map_is_the_prediction_of_every_valid_pixel_whatever_the_windows(
     np.testing.assert_array_equal(predict_map(fitted, masked, window=window), expected)
 
 
+KINDS = {
+    "ODE-net": make_pipeline(
+        PatchExtractor(7), ODENetClassifier(n_filters=8, n_steps=1, max_epochs=1, random_state=0)
+    ),
+    "ResNet": make_pipeline(
+        PatchExtractor(9, "edge"),
+        ResNetClassifier(n_filters=8, n_blocks=1, max_epochs=1, random_state=0),
+    ),
+    "network of one's own": make_pipeline(
+        PatchExtractor(3), PatchNetClassifier(linear, max_epochs=1, random_state=0)
+    ),
+    "components": make_pipeline(
+        SpectralTransformer(PCA(2, random_state=0), fit_on="scene"),
+        PatchExtractor(5, "zero"),
+        ODENetClassifier(n_filters=8, n_steps=1, max_epochs=1, random_state=0),
+    ),
+    "SVM": make_pipeline(StandardScaler(), SVC()),
+    "random forest": RandomForestClassifier(5, random_state=0),
+    "logistic regression": LogisticRegression(max_iter=1000),
+    "columns": make_pipeline(ColumnTransformer([("some", StandardScaler(), [0, 2])]), SVC()),
+    "stack": StackingClassifier(
+        [
+            ("svm", SVC()),
+            (
+                "ode",
+                make_pipeline(
+                    PatchExtractor(5), PatchNetClassifier(linear, max_epochs=1, random_state=0)
+                ),
+            ),
+        ],
+        cv=2,
+    ),
+    "calibrated": CalibratedClassifierCV(make_pipeline(StandardScaler(), SVC()), cv=2),
+    "coordinates": CoordinateClassifier(),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_estimator_gives_one_map_whatever_the_windows(kind, masked):
+    model = clone(KINDS[kind]).fit(*masked.labeled_pixels())
+    X = masked.pixels()
+    expected = np.zeros(masked.mask.shape, dtype=int)
+    expected[X.rows, X.cols] = model.predict(X)
+    for window in (7, 32, 512):
+        np.testing.assert_array_equal(predict_map(model, masked, window=window), expected)
+
+
 def test_a_search_is_mapped_with_the_patches_that_it_found_best(masked, ode):
     search = GridSearchCV(
         make_pipeline(PatchExtractor(3), ode.set_params(max_epochs=1)),
@@ -90,6 +151,11 @@ def test_a_value_that_is_not_finite_is_told_where_it_lies_in_the_scene(scene, od
     cube[20, 21, 2] = np.nan
     model = make_pipeline(PatchExtractor(3), ode).fit(*scene.labeled_pixels())
     with pytest.raises(ValueError, match="first at row 19, column 20"):
+        predict_map(model, Scene(cube), window=10)
+    # The transformed scene of a window knows where the window lies.
+    model = make_pipeline(SpectralTransformer(StandardScaler()), PatchExtractor(3), ode)
+    model.fit(*scene.labeled_pixels())
+    with pytest.raises(ValueError, match="first at row 20, column 21"):
         predict_map(model, Scene(cube), window=10)
 
 
@@ -390,6 +456,23 @@ def test_other_bands_than_those_of_the_training_are_an_error(scene):
     model = SVC().fit(*scene.labeled_pixels())
     with pytest.raises(ValueError, match="fitted on 8 bands, but the scene has 3"):
         predict_map(model, scene.select_bands(slice(3)))
+
+
+def test_other_wavelengths_than_those_of_the_training_are_an_error(scene):
+    here, shifted, elsewhere = (
+        Scene(scene.cube, scene.labels, wavelengths=np.linspace(400, last, 8))
+        for last in (900, 900.9, 950)
+    )
+    known = make_pipeline(SpectralTransformer(StandardScaler()), SVC())
+    known.fit(*here.labeled_pixels())
+    assert known.feature_names_in_.tolist()[0] == "400 nm"
+    expected = predict_map(known, here)
+    np.testing.assert_array_equal(predict_map(known, shifted), expected)
+    np.testing.assert_array_equal(predict_map(known, scene), expected)  # not known there
+    with pytest.raises(ValueError, match="band 8 is at 950 nm in this scene and was at 900 nm"):
+        predict_map(known, elsewhere)
+    with pytest.raises(ValueError, match="fitted at other wavelengths: band"):
+        predict_map(known, here.select_bands(slice(None, None, -1)))
 
 
 def test_labels_are_needed_to_skip_what_has_none(scene):

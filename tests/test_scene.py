@@ -493,3 +493,131 @@ def test_a_scene_whose_labels_are_all_masked_has_no_labeled_pixels():
 def test_positions_that_name_no_valid_pixel_are_an_error(rows, cols, error, message):
     with pytest.raises(error, match=message):
         Scene(CUBE, mask=MASK).pixels(rows, cols)
+
+
+# Scenes that are derived from others
+
+
+def windows(draw, scene):
+    """Rows and columns of a window, one pixel at least."""
+    return tuple(
+        slice(start, draw(st.integers(start + 1, size)))
+        for size in scene.shape[:2]
+        for start in [draw(st.integers(0, size - 1))]
+    )
+
+
+@few_examples
+@given(st.data(), scenes())
+def test_a_window_keeps_all_that_is_known_of_its_part(data, scene):
+    scene = scene._replace(wavelengths=400.0 + np.arange(scene.n_bands), name="fields")
+    rows, cols = windows(data.draw, scene)
+    part = scene.window(rows, cols)
+    for name in ("cube", "labels", "mask", "non_finite"):
+        np.testing.assert_array_equal(getattr(part, name), getattr(scene, name)[rows, cols])
+    np.testing.assert_array_equal(part.wavelengths, scene.wavelengths)
+    assert part.origin == (rows.start, cols.start)
+    for derived in (
+        pickle.loads(pickle.dumps(part)),
+        part.select_bands(slice(None)),
+        part.with_cube(part.cube, wavelengths=part.wavelengths),
+        part.window(slice(None), slice(None)),
+    ):
+        assert_same_scene(derived, part)
+        assert derived.origin == part.origin
+
+
+def test_windows_of_windows_lie_where_they_lie_in_the_scene(full):
+    inner = full.window(slice(1, 4), slice(2, 6)).window(slice(1, 3), slice(1, 2))
+    assert inner.origin == (2, 3)
+    np.testing.assert_array_equal(inner.cube, CUBE[2:4, 3:4])
+
+
+def test_a_window_without_valid_pixels_is_derived_from_like_any_other():
+    mask = np.zeros(GRID, dtype=bool)
+    mask[0, 0] = True
+    empty = Scene(CUBE, mask=mask).window(slice(1, 3), slice(2, 4))
+    for derived in (
+        pickle.loads(pickle.dumps(empty)),
+        empty.select_bands([1, 0]),
+        empty.with_cube(empty.cube * 2),
+    ):
+        assert not derived.mask.any()
+        assert derived.origin == (1, 2)
+        assert len(derived.pixels()) == 0
+
+
+@pytest.mark.parametrize("rows", [slice(0, 4, 2), slice(None, None, -1)])
+def test_a_window_in_other_steps_is_refused(full, rows):
+    with pytest.raises(ValueError, match="rows must be a slice in steps of 1"):
+        full.window(rows, slice(None))
+
+
+@pytest.mark.parametrize("cols", [slice(3, 3), slice(6, 9), slice(4, 2)])
+def test_a_window_without_a_pixel_is_refused(full, cols):
+    with pytest.raises(ValueError, match="cols must hold at least one"):
+        full.window(slice(None), cols)
+
+
+def test_bands_that_are_selected_take_their_wavelengths_and_widths_along(full):
+    wide = full._replace(fwhm=np.arange(5.0))
+    some = wide.select_bands([4, 1])
+    assert some.wavelengths.tolist() == [1600.0, 550.0]
+    assert some.fwhm.tolist() == [4.0, 1.0]
+    assert wide.with_cube(CUBE[:, :, :2]).fwhm is None
+
+
+# Cubes that are read by window
+
+
+class Rows:
+    """A cube that has nothing but a shape, a type and windows; it counts what is read."""
+
+    def __init__(self, cube):
+        self.cube, self.shape, self.dtype, self.n_read = cube, cube.shape, cube.dtype, 0
+
+    def __getitem__(self, window):
+        part = self.cube[window]
+        self.n_read += part.size
+        return part
+
+
+def test_anything_with_a_shape_a_type_and_windows_is_a_cube(full):
+    rows = Rows(CUBE)
+    scene = Scene(rows, LABELS, **ABOUT)
+    assert not scene.is_loaded
+    assert rows.n_read == 0
+    part = scene.window(slice(1, 3), slice(2, 5))
+    np.testing.assert_array_equal(part.cube, CUBE[1:3, 2:5])
+    assert rows.n_read == part.cube.size
+    X, y = scene.labeled_pixels()
+    expected_X, expected_y = full.labeled_pixels()
+    np.testing.assert_array_equal(X, expected_X)
+    np.testing.assert_array_equal(y, expected_y)
+    assert_same_scene(scene.select_bands([2, 0]), full.select_bands([2, 0]))
+    assert_same_scene(scene, full)
+    assert scene.is_loaded
+
+
+def test_what_windows_mask_is_invalid():
+    masked = np.ma.masked_equal(CUBE, CUBE[2, 3, 1])
+    scene, expected = Scene(Rows(masked)), Scene(masked)
+    assert not scene.mask[2, 3]
+    np.testing.assert_array_equal(scene.mask, expected.mask)
+    np.testing.assert_array_equal(scene.pixels(), expected.pixels())
+
+
+@few_examples
+@given(st.integers(0, 2**32), st.sampled_from([1, 7, 60, 10**6]))
+def test_spectra_are_found_whatever_is_read_together(seed, budget):
+    rng = np.random.default_rng(seed)
+    cube = rng.normal(size=tuple(rng.integers(1, 9, 3)))
+    cube[rng.random(cube.shape) < 0.05] = np.nan
+    lazy, loaded = Scene(Rows(cube)), Scene(cube)
+    positions = rng.integers(0, loaded.mask.size, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sklearn_hsiode._cubes.FILE_BLOCK", 8 * budget / 2**20)
+        np.testing.assert_array_equal(lazy.spectra_at(positions), loaded.spectra_at(positions))
+        np.testing.assert_array_equal(lazy.non_finite, loaded.non_finite)
+        parts = list(lazy.iter_spectra(np.arange(loaded.mask.size)))
+    np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), loaded.spectra)

@@ -119,7 +119,7 @@ def test_it_goes_on_from_earlier_calls(patches):
 def test_it_is_benchmarked_like_any_other(scene):
     models = {
         "own": make_pipeline(PatchExtractor(3), own(max_epochs=2)),
-        "logistic": LogisticRegression(),
+        "logistic": LogisticRegression(max_iter=1000),
     }
     runs = run_benchmark(scene, models, PerClassShuffleSplit(0.2, n_splits=2), progress=False)
     assert [run.model for run in runs] == ["own", "own", "logistic", "logistic"]
