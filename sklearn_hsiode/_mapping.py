@@ -19,7 +19,7 @@ from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io._file_scene import FileScene
-from sklearn_hsiode.io._geotiff import MapWriter
+from sklearn_hsiode.io.writers import MapWriter
 
 METHODS = ("predict", "predict_proba", "confidence")
 CONFIDENCES = ("largest probability", "margin", "entropy")
