@@ -78,6 +78,12 @@ def test_a_part_imports_from_the_layers_below_it_alone(part, file):
     assert parts_of_ours(file) <= LAYERS[part] | {part}
 
 
+@pytest.mark.parametrize("part", ["readers", "writers"])
+def test_readers_and_writers_import_nothing_of_what_uses_them(part):
+    names = [name for file in files_of(f"io/{part}") for name in imported_by(file)]
+    assert {name.split(".")[2] for name in names if name.startswith(f"{NAME}.io.")} == {part}
+
+
 @pytest.mark.parametrize("file", files_of("nn"), ids=lambda file: file.name)
 def test_networks_are_torch_without_scikit_learn_or_skorch(file):
     imported = {name.split(".")[0] for name in imported_by(file)}

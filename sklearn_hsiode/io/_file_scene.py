@@ -12,7 +12,7 @@ import numpy as np
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import read_only
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers import CubeSource
 
 logger = logging.getLogger(__name__)
 

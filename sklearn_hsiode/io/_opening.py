@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode.io._file_scene import FileScene, WindowedScene
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers import CubeSource
 
 logger = logging.getLogger(__name__)
 
