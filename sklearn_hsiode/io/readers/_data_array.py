@@ -21,7 +21,7 @@ WAVELENGTHS = ("wavelength", "wavelengths", "wl")
 
 
 def is_data_array(thing: Any) -> bool:
-    """Whether something is an xarray.DataArray, to all appearances."""
+    """True where something is an xarray.DataArray, to all appearances."""
     return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
 
 

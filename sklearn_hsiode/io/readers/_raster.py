@@ -117,7 +117,7 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
 
 
 def _tagged(file: Any) -> dict[str, Any]:
-    """What the tags of the bands tell of them, and of the values of a map."""
+    """Wavelengths, widths, bad bands and names of values, as tags tell them."""
     tags = [_lowered(file.tags(i)) for i in file.indexes]
     names = {
         int(key.removeprefix(CLASS_TAG)): name
