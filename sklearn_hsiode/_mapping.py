@@ -13,15 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._bands import check_wavelengths, fitted_wavelengths, iter_estimators
-from sklearn_hsiode._colors import class_colors
-from sklearn_hsiode._labels import UNLABELED, display_names, known_classes, unlabeled_value
+from sklearn_hsiode._labels import display_names, unlabeled_value
+from sklearn_hsiode._map_file import CONFIDENCES, MapFile
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io._geotiff import MapWriter
 
 METHODS = ("predict", "predict_proba", "confidence")
-CONFIDENCES = ("largest probability", "margin", "entropy")
 
 
 def predict_map(
@@ -122,17 +120,22 @@ def predict_map(
         (core, *_predicted(estimator, part, inner, method, skip_unlabeled))
         for core, inner, part in bar
     )
+    n_predicted = 0
     with bar:
         if out is None:
             raster = _blank(scene.shape[:2], classes, method)
-            n_predicted = 0
             for core, values, predicted in parts:
                 raster[core] = values
                 n_predicted += predicted.sum()
             _require_some(n_predicted)
             return raster
         names = display_names(classes, scene.class_names if class_names is None else class_names)
-        _write(out, parts, scene, classes, names, method, overwrite)
+        options = {"overwrite": overwrite, "verify": verify}
+        with MapFile(out, scene, classes, names, method, **options) as file:
+            for core, values, predicted in parts:
+                file.write(core, values, predicted)
+                n_predicted += predicted.sum()
+            _require_some(n_predicted)
     return Path(out)
 
 
@@ -281,59 +284,3 @@ def _blank(grid: tuple[int, ...], classes: np.ndarray, method: str) -> np.ndarra
         return np.full(grid, unlabeled_value(classes), dtype=classes.dtype)
     n_layers = len(classes) if method == "predict_proba" else len(CONFIDENCES)
     return np.full((*grid, n_layers), np.nan, dtype=np.float32)
-
-
-def _codes(classes: np.ndarray) -> np.ndarray:
-    """Number of each class in a file: its label, or its place from 1 where that will not do."""
-    labels_fit = classes.dtype.kind in "iu" and classes.min() > 0 and classes.max() <= 65535
-    return classes.astype(np.int64) if labels_fit else np.arange(1, len(classes) + 1)
-
-
-def _write(
-    out: str | Path,
-    parts: Iterator[tuple[Any, np.ndarray, np.ndarray]],
-    scene: Scene,
-    classes: np.ndarray,
-    names: list[str],
-    method: str,
-    overwrite: bool,
-) -> None:
-    """Write the parts of a map into a file, classes as their numbers there."""
-    codes = _codes(classes)
-    n_predicted = 0
-    with _writer(out, scene, classes, codes, names, method, overwrite) as writer:
-        for core, values, predicted in parts:
-            if method == "predict":
-                places = np.searchsorted(classes, values[predicted])
-                values = np.full(predicted.shape, UNLABELED)
-                values[predicted] = codes[places]
-            writer.write(core, values)
-            n_predicted += predicted.sum()
-        _require_some(n_predicted)
-
-
-def _writer(
-    out: str | Path,
-    scene: Scene,
-    classes: np.ndarray,
-    codes: np.ndarray,
-    names: list[str],
-    method: str,
-    overwrite: bool,
-) -> MapWriter:
-    if method != "predict":
-        bands = names if method == "predict_proba" else CONFIDENCES
-        return MapWriter(
-            out, scene, bands=bands, dtype="float32", nodata=np.nan, overwrite=overwrite
-        )
-    known = np.union1d(known_classes(scene.labels, scene.class_names), classes)
-    colors = class_colors(len(known))[np.searchsorted(known, classes)]
-    return MapWriter(
-        out,
-        scene,
-        bands=["class"],
-        dtype="uint8" if codes.max() < 256 else "uint16",
-        nodata=UNLABELED,
-        categories=dict(zip(codes.tolist(), zip(names, colors, strict=True), strict=True)),
-        overwrite=overwrite,
-    )

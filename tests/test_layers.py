@@ -17,36 +17,32 @@ LAYERS = {
     "nn": set(),
     "_validation": set(),
     "_memory": set(),
+    "_tensors": set(),
+    "_bands": set(),
+    "_sklearn": set(),
     "_cubes": {"_memory", "_validation"},
-    "_pixels": set(),
     "_labels": {"_validation"},
+    "_pixels": set(),
     "_scene": {"_cubes", "_labels", "_memory", "_pixels", "_validation"},
-    "_patches": {"_scene", "_pixels"},
-    "_spectral": {"_scene", "_pixels"},
-    "datasets": {"_labels", "_scene", "_pixels", "io"},
-    "classifiers": {"nn", "_memory", "_patches", "_pixels"},
+    "_gather": {"_memory", "_pixels", "_tensors"},
+    "_patches": {"_bands", "_gather", "_pixels", "_sklearn"},
+    "_spectral": {"_bands", "_pixels", "_scene", "_sklearn"},
+    "baselines": {"_bands", "_pixels", "_sklearn"},
+    "classifiers": {
+        *("nn", "_bands", "_gather", "_memory", "_patches", "_pixels", "_sklearn", "_tensors")
+    },
     "io": {"_cubes", "_labels", "_memory", "_scene", "_validation"},
-    "model_selection": {"_patches", "_pixels", "_scene"},
+    "datasets": {"_labels", "_scene", "_pixels", "io"},
+    "model_selection": {"_patches", "_pixels"},
     "metrics": {"_labels"},
-    "baselines": {"_pixels"},
-    "persistence": {"io", "_scene"},
+    "persistence": {"classifiers", "io", "_scene"},
     "_colors": {"_labels"},
-    "_mapping": {"_colors", "io", "_labels", "_patches", "_pixels", "_scene"},
+    "_map_file": {"_colors", "_labels", "_scene", "io"},
+    "_mapping": {"_bands", "_labels", "_map_file", "_patches", "_pixels", "_scene"},
     "plotting": {"_colors", "_labels", "_mapping", "_validation", "_scene"},
     "benchmark": {
-        "baselines",
-        "classifiers",
-        "_colors",
-        "_labels",
-        "datasets",
-        "io",
-        "metrics",
-        "model_selection",
-        "nn",
-        "_patches",
-        "_pixels",
-        "_scene",
-        "_spectral",
+        *("_colors", "_labels", "_patches", "_pixels", "_scene", "_spectral", "baselines"),
+        *("classifiers", "datasets", "io", "metrics", "model_selection", "nn"),
     },
 }
 
@@ -78,6 +74,12 @@ def parts_of_ours(file):
 )
 def test_a_part_imports_from_the_layers_below_it_alone(part, file):
     assert parts_of_ours(file) <= LAYERS[part] | {part}
+
+
+@pytest.mark.parametrize("part", ["readers", "writers"])
+def test_readers_and_writers_import_nothing_of_what_uses_them(part):
+    names = [name for file in files_of(f"io/{part}") for name in imported_by(file)]
+    assert {name.split(".")[2] for name in names if name.startswith(f"{NAME}.io.")} == {part}
 
 
 @pytest.mark.parametrize("file", files_of("nn"), ids=lambda file: file.name)

@@ -31,7 +31,7 @@ from sklearn_hsiode.benchmark._solvers import (
 )
 from sklearn_hsiode.benchmark._tables import overlap_sentence, results_table, write_tables
 from sklearn_hsiode.datasets import make_scene
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 
 _RECIPE_OF = {"paper": "paper", "spatial": "default"}

@@ -29,8 +29,8 @@ from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
 from sklearn_hsiode.benchmark._run import last_step, seeded
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.io import read_scene
-from sklearn_hsiode.io._atomic import complete_file
-from sklearn_hsiode.io._envi import envi_files
+from sklearn_hsiode.io.readers._envi import envi_files
+from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 

@@ -12,7 +12,7 @@ from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._run import Run
 from sklearn_hsiode.benchmark._tables import TITLES
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 
 PANELS_IN_A_ROW = 4
 PANEL_INCHES = 3.0

@@ -13,7 +13,7 @@ from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode.benchmark._models import PAPER, Recipe
 from sklearn_hsiode.benchmark._run import Run, by_model
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import mean_and_std, overall_accuracy_score, percentage
 
 ADAPTIVE = ("dopri5",)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 
 # What a user may rename or what follows from the hashes: told, but not compared.
 INFORMATIVE = ("kind", "scene", "cv")

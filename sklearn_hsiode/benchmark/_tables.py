@@ -17,7 +17,7 @@ from tabulate import tabulate
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._run import Run, by_model
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import TOTALS, ClassificationSummary, mean_and_std, percentage
 
 #: How the models of :func:`benchmark_models` are called in print.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._cubes import Block, LazyCube
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers import CubeSource
 
 logger = logging.getLogger(__name__)
 

@@ -1,70 +1,50 @@
-"""Readers of the labels of a scene: rasters on its grid."""
+"""Labels of a scene: whole numbers, or names, on its grid."""
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sklearn_hsiode._labels import UNLABELED
-from sklearn_hsiode.io import _arrays as arrays
-from sklearn_hsiode.io import _polygons as polygons
-from sklearn_hsiode.io._raster_files import RasterSource, raster_source
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers._registry import read_source
+from sklearn_hsiode.io.readers._source import CubeSource
 
 SAME_PLACE = 0.01  # pixels by which two grids may be apart
 
 
 def read_labels(
-    path: Path,
+    labels: Any,
     grid: CubeSource,
     *,
-    variable: str | None = None,
+    labels_variable: str | None = None,
     class_column: str | None = None,
-) -> tuple[np.ndarray, dict[Any, str] | None]:
-    """Labels of an image, from a raster or from polygons and points.
+) -> tuple[np.ndarray | None, dict[Any, str] | None]:
+    """Labels of an image, from an array or a file, and names of the classes where it has them."""
+    if isinstance(labels, (str, PathLike)):
+        source = read_source(labels, grid=grid, variable=labels_variable, class_column=class_column)
+        return _raster(source, grid), source.class_names
+    given = {"labels_variable": labels_variable, "class_column": class_column}
+    for argument, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{argument}={value!r} is for labels in a file, but there is none: pass its path"
+                " as labels (--labels on the command line)."
+            )
+    if labels is None or np.ma.isMaskedArray(labels):
+        return labels, None
+    return whole(Path("labels"), np.asarray(labels)), None
 
-    Parameters
-    ----------
-    path : path
-        The file.
-    grid : CubeSource
-        The image.
-    variable : str, default=None
-        Name of the array in a ``.mat`` or ``.npz`` file.
-    class_column : str, default=None
-        The column of a vector file that holds the classes.
 
-    Returns
-    -------
-    labels : array of shape (rows, cols)
-    class_names : dict or None
-        Names of the classes where the file has them.
-
-    Raises
-    ------
-    ValueError
-        When the labels do not lie on the grid, or cannot be read.
-    TypeError
-        When they are no whole numbers.
-    """
-    is_vector = path.suffix.lower() in polygons.SUFFIXES
-    is_array = path.suffix.lower() in arrays.SUFFIXES
-    if class_column is not None and not is_vector:
-        raise ValueError(f"class_column is for polygons and points, but {path} is a raster.")
-    if variable is not None and not is_array:
-        raise ValueError(f"labels_variable names an array in a .mat or .npz file, not in {path}.")
-    if is_vector:
-        return polygons.rasterized(path, grid, class_column)
-    if is_array:
-        return whole(path, arrays.label_array(path, grid.shape[:2], variable)), None
-    source = raster_source(path)
+def _raster(source: CubeSource, grid: CubeSource) -> np.ndarray:
     _check_grid(source, grid)
     rows, cols = (slice(0, size) for size in grid.shape[:2])
     raster = source.values(rows, cols, np.array([0]))[:, :, 0]
-    holds_data = source.holds_data(raster, 0)
-    return whole(path, np.where(holds_data, raster, UNLABELED)), source.class_names
+    if source.nodata is not None:
+        raster = np.where(source.holds_data(raster, 0), raster, UNLABELED)
+    return whole(source.path, raster)
 
 
 def whole(path: Path, raster: np.ndarray) -> np.ndarray:
@@ -73,17 +53,17 @@ def whole(path: Path, raster: np.ndarray) -> np.ndarray:
         return raster.astype(np.uint8)
     if raster.dtype.kind != "f":
         return raster
-    if not np.isfinite(raster).all():
+    if not (np.abs(raster, dtype=float) < 2**63).all():
         raise TypeError(
-            f"{path}: labels must be integers, but some are NaN or infinite: write 0 where a pixel"
-            " is unlabelled."
+            f"{path}: labels must be integers, but some are NaN or infinite, or do not fit into 64"
+            " bits: write 0 where a pixel is unlabelled."
         )
     if not (raster == np.trunc(raster)).all():
         raise TypeError(f"{path}: labels must be integers, 0 = unlabelled, but some are fractions.")
     return raster.astype(np.int64)  # MATLAB's numbers are doubles unless told otherwise
 
 
-def _check_grid(raster: RasterSource, grid: CubeSource) -> None:
+def _check_grid(raster: CubeSource, grid: CubeSource) -> None:
     rows, cols, bands = raster.shape
     if bands != 1:
         raise ValueError(f"{raster.path} must hold one band of labels, but it has {bands} bands.")

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn_hsiode._memory import SMALL_FILE
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io._file_cube import FileCube
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers import CubeSource
 
 logger = logging.getLogger(__name__)
 

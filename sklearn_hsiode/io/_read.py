@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io import _arrays as arrays
-from sklearn_hsiode.io import _polygons as polygons
-from sklearn_hsiode.io._data_array import data_array_source, is_data_array
-from sklearn_hsiode.io._labels import read_labels, whole
+from sklearn_hsiode._validation import REAL_KINDS
+from sklearn_hsiode.io._labels import read_labels
 from sklearn_hsiode.io._opening import open_scene
-from sklearn_hsiode.io._raster_files import raster_source
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers._registry import read_source
+from sklearn_hsiode.io.readers._source import CubeSource
 
 
 def read_scene(
@@ -47,11 +41,12 @@ def read_scene(
         - ENVI, its header or its data file, with wavelengths, ``fwhm``, ``bbl``, data ignore
           value and reflectance scale factor; GeoTIFF, where bands may have the tags
           `wavelength`, `wavelength_units`, `fwhm` and `bbl`; and whatever else rasterio opens;
-        - a DataArray of dimensions y, x and band in any order, which is read into memory.
+        - a DataArray of dimensions y, x and band in any order, which is read into memory;
+        - any format that :mod:`sklearn_hsiode.io.readers` has, or was given, a reader for.
     labels : path or array, default=None
         Class of each pixel:
 
-        - an array of shape (rows, cols), or a file of the first kind with one;
+        - an array of shape (rows, cols), or a file of the first kind or the last with one;
         - a raster on the same grid, 0 or its nodata = unlabelled, with class names in an ENVI
           header, or in tags `class_1`, `class_2` and so on;
         - polygons or points in a GeoPackage, GeoJSON or shapefile, which are reprojected. A
@@ -83,7 +78,8 @@ def read_scene(
         When a file does not exist, or an ENVI file lacks its other half.
     ValueError
         When a file cannot be read or does not say which of its arrays or columns is meant,
-        when labels do not lie on the scene's grid, or when no pixel holds data.
+        when an argument is given that is not for this kind of file, or for labels where there is
+        no file of them, when labels do not lie on the scene's grid, or when no pixel holds data.
     TypeError
         When an image is not made of real numbers, or labels are no whole numbers.
     ImportError
@@ -101,51 +97,24 @@ def read_scene(
     ...     read_scene(file, file)
     Scene('field': 4 x 5 pixels, 3 bands, float64, 4 labelled pixels in 1 classes)
     """
-    source = _source(path, variable)
-    raster, class_names = _labels(labels, source, labels_variable, class_column)
+    source = read_source(path, variable=variable)
+    _require_real(source)
+    raster, names = read_labels(
+        labels, source, labels_variable=labels_variable, class_column=class_column
+    )
     return open_scene(
         source,
         raster,
-        class_names=class_names,
+        class_names=names,
         drop_bad_bands=drop_bad_bands,
         name=name or source.path.stem,
     )
 
 
-def _source(path: Any, variable: str | None) -> CubeSource:
-    if is_data_array(path):
-        return data_array_source(path)
-    path = _existing(path)
-    if path.suffix.lower() in arrays.SUFFIXES:
-        return arrays.array_source(path, variable)
-    if variable is not None:
-        raise ValueError(f"variable names an array in a .mat or .npz file, not in {path}.")
-    if path.suffix.lower() in polygons.SUFFIXES[1:]:  # a GeoPackage may hold an image
-        raise ValueError(f"{path} holds polygons or points, not an image: pass it as labels.")
-    return raster_source(path)
-
-
-def _labels(
-    labels: Any, source: CubeSource, variable: str | None, class_column: str | None
-) -> tuple[np.ndarray | None, dict[Any, str] | None]:
-    if labels is None:
-        return None, None
-    if isinstance(labels, (str, PathLike)):
-        return read_labels(_existing(labels), source, variable=variable, class_column=class_column)
-    if np.ma.isMaskedArray(labels):
-        return labels, None
-    return whole(Path("labels"), np.asarray(labels)), None
-
-
-def _existing(path: Any) -> Path:
-    if not isinstance(path, (str, PathLike)):
+def _require_real(source: CubeSource) -> None:
+    kind = source.dtype.kind
+    if kind not in REAL_KINDS:
+        remedy = "save their magnitude or their real part" if kind in "cV" else "save numbers"
         raise TypeError(
-            f"A scene is read from a path or an xarray.DataArray, got {type(path).__name__}: for"
-            " an array, use Scene(cube, labels)."
+            f"{source.path} holds {source.dtype} values, but a cube must be real numbers: {remedy}."
         )
-    path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name the file in it.")
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    return path

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._trust import PATCH_NET, trusted_names, untrusted
 
 FORMAT = 2

@@ -74,7 +74,7 @@ def write_matlab_73(path, **arrays):
 def by_window(monkeypatch):
     """Treat every file as one that is too large to be read when it is opened."""
     monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL_FILE", 0)
-    monkeypatch.setattr("sklearn_hsiode.io._sources.AT_ONCE", 200)
+    monkeypatch.setattr("sklearn_hsiode.io.readers._source.FILE_BLOCK", 200 / 2**20)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 import pytest
 
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers import complete_file
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):

@@ -62,3 +62,8 @@ def test_other_dimensions_are_refused(write):
 def test_complex_values_are_refused(write):
     with pytest.raises(TypeError, match="DataArray holds complex128"):
         read_scene(data_array(write.cube() + 1j))
+
+
+def test_a_variable_is_refused_in_a_line(write):
+    with pytest.raises(ValueError, match=r"variable is for \.mat, .* not for a DataArray: leave"):
+        read_scene(data_array(write.cube()), variable="cube")

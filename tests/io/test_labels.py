@@ -95,7 +95,19 @@ def test_missing_labels_are_named(tmp_path, field):
 
 def test_what_is_said_of_another_kind_of_labels_is_refused(tmp_path, write, field):
     path = write.tif(tmp_path / "gt.tif", LABELS)
-    with pytest.raises(ValueError, match=r"class_column is for polygons .*gt\.tif is a raster"):
+    with pytest.raises(ValueError, match=r"class_column is for \.gpkg, .* not for .*gt\.tif"):
         read_scene(field, path, class_column="class")
-    with pytest.raises(ValueError, match=r"labels_variable names an array .* not in .*gt\.tif"):
+    with pytest.raises(ValueError, match=r"labels_variable is for \.mat, .* not for .*gt\.tif"):
         read_scene(field, path, labels_variable="gt")
+
+
+@pytest.mark.parametrize("argument", ["labels_variable", "class_column"])
+@pytest.mark.parametrize("labels", [None, LABELS[:, :, 0]], ids=["no labels", "an array"])
+def test_what_is_said_of_labels_in_a_file_is_refused_without_one(field, argument, labels):
+    with pytest.raises(ValueError, match=f"{argument}='x' is for labels in a file, .* pass its"):
+        read_scene(field, labels, **{argument: "x"})
+
+
+def test_numbers_beyond_64_bits_are_no_labels(field):
+    with pytest.raises(TypeError, match=r"labels must be integers, but some .* 64 bits"):
+        read_scene(field, LABELS[:, :, 0] * 1e300)

@@ -195,6 +195,32 @@ def test_fractions_are_no_classes(tmp_path, field):
         read_scene(field, path, class_column="class")
 
 
+def write_values(path, *values):
+    """GeoJSON of a polygon over each pixel of the diagonal, with numbers as JSON spells them."""
+    shapes = [square(place, place) for place in range(len(values))]
+    shapes = warp.transform_geom("EPSG:32633", "EPSG:4326", shapes)
+    start = '{"type": "Feature", "properties": {"class": '
+    features = ", ".join(
+        f'{start}{value}}}, "geometry": {json.dumps(shape)}}}'
+        for value, shape in zip(values, shapes, strict=True)
+    )
+    path.write_text(f'{{"type": "FeatureCollection", "features": [{features}]}}')
+    return path
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "1e300"])
+def test_numbers_that_are_no_integers_of_64_bits_are_no_classes(tmp_path, field, value):
+    path = write_values(tmp_path / "gt.geojson", value, 1.0)
+    with pytest.raises(TypeError, match=r"column 'class' of .*gt\.geojson .* it holds"):
+        read_scene(field, path, class_column="class")
+
+
+def test_nan_is_unlabelled(tmp_path, field):
+    path = write_values(tmp_path / "gt.geojson", "NaN", 2.0)
+    labels = read_scene(field, path, class_column="class").labels
+    assert labels.diagonal()[:3].tolist() == [0, 2, 0]
+
+
 @pytest.mark.parametrize("suffix", DRIVERS)
 def test_a_broken_file_is_named(tmp_path, field, suffix):
     path = tmp_path / f"gt{suffix}"

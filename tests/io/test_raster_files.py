@@ -188,7 +188,7 @@ def test_a_missing_file_and_what_is_no_path_are_named(tmp_path):
 
 def test_a_variable_is_for_matlab_files_and_polygons_are_for_labels(tmp_path, write):
     path = write.tif(tmp_path / "field.tif", write.cube())
-    with pytest.raises(ValueError, match="variable names an array"):
+    with pytest.raises(ValueError, match=r"variable is for \.mat, .* not for .*field\.tif"):
         read_scene(path, variable="cube")
     (tmp_path / "field.geojson").write_text("{}")
     with pytest.raises(ValueError, match="pass it as labels"):

@@ -19,7 +19,7 @@ from sklearn_hsiode import (
 )
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io._file_cube import FileCube
-from sklearn_hsiode.io._sources import ArraySource
+from sklearn_hsiode.io.readers import ArraySource
 
 LABELS = np.arange(63, dtype=np.uint8).reshape(7, 9, 1) % 4
 WINDOWS = [
@@ -230,7 +230,7 @@ def test_blocks_cover_an_image_once_and_hold_no_more_than_they_may(shape, block,
     pixel = 2 * n_bands
     largest = max(4 * max(at_once, pixel), pixel * block[1])  # the row of a block stays whole
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sklearn_hsiode.io._sources.AT_ONCE", at_once)
+        patch.setattr("sklearn_hsiode.io.readers._source.FILE_BLOCK", at_once / 2**20)
         for rows, cols in source.blocks(n_bands):
             seen[rows, cols] += 1
             assert seen[rows, cols].size * pixel <= largest

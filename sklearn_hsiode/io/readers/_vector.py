@@ -1,4 +1,4 @@
-"""Labels from polygons and points: rasterised on the grid of a scene."""
+"""Reader of polygons and points, which are rasterised on the grid of a scene."""
 
 from __future__ import annotations
 
@@ -8,45 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io._sources import CubeSource
+from sklearn_hsiode.io.readers._raster import read_raster
+from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
 
-SUFFIXES = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
+BEYOND = 2**63  # the first whole number that 64 bits do not hold
 SHAPES = ("Polygon", "MultiPolygon", "Point", "MultiPoint")
 
 
-def rasterized(
-    path: Path, grid: CubeSource, class_column: str | None
-) -> tuple[np.ndarray, dict[Any, str] | None]:
+def read_vector(
+    path: Path, *, class_column: str | None = None, grid: CubeSource | None = None
+) -> CubeSource:
     """Labels of the pixels whose centres lie in polygons, and of those that points lie in.
 
-    Parameters
-    ----------
-    path : path
-        GeoPackage, GeoJSON, shapefile or FlatGeobuf. A file without a CRS is taken to be in
-        that of the scene. Where geometries overlap, the later one counts.
-    grid : CubeSource
-        The image that the labels belong to.
-    class_column : str
-        The column that holds the classes: integers, or names, which are numbered from 1 in
-        sorted order. A geometry with 0, ``""`` or nothing there is unlabelled.
-
-    Returns
-    -------
-    labels : array of shape (rows, cols)
-        Integers, 0 = unlabelled.
-    class_names : dict or None
-        The names, where the column holds names.
-
-    Raises
-    ------
-    ValueError
-        When the scene has no georeference, the file cannot be read or lacks the column, its
-        geometries are lines, or none of them reaches a pixel.
-    TypeError
-        When the column holds neither integers nor names.
-    ImportError
-        Without fiona and rasterio.
+    A file without a CRS is taken to be in that of the `grid`. Where geometries overlap, the later
+    one counts. The column holds integers, or names, which are numbered from 1 in sorted order; a
+    geometry with 0, NaN, ``""`` or nothing there is unlabelled. Without a `grid`, the image in a
+    GeoPackage is read.
     """
+    if grid is None:
+        if path.suffix.lower() == ".gpkg":
+            return read_raster(path)
+        raise ValueError(f"{path} holds polygons or points, not an image: pass it as labels.")
     from rasterio.features import rasterize
 
     if grid.crs is None or grid.transform is None:
@@ -69,7 +51,9 @@ def rasterized(
             f" {grid.path}: check that they lie in the scene, that their CRS is right, and that"
             f" {class_column} is not 0 or empty."
         )
-    return labels, names
+    return ArraySource(
+        path=path, array=labels, class_names=names, crs=grid.crs, transform=grid.transform
+    )
 
 
 def _read(
@@ -143,8 +127,11 @@ def _coded(
     if given and all(isinstance(value, str) for value in given):
         codes = {name: code for code, name in enumerate(sorted(set(given)), start=1)}
         return [codes.get(value, 0) for value in values], {code: n for n, code in codes.items()}
-    if not all(isinstance(value, (int, float)) and value == int(value) for value in given):
-        raise TypeError(
-            f"The column {column!r} of {path} holds neither whole numbers nor names throughout."
-        )
+    for value in given:
+        is_number = isinstance(value, (int, float)) and abs(value) < BEYOND
+        if not is_number or value != int(value):
+            raise TypeError(
+                f"The column {column!r} of {path} holds neither whole numbers (of 64 bits) nor"
+                f" names throughout: it holds {value!r}."
+            )
     return [int(value or 0) for value in values], None

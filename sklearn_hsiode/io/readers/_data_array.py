@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io._sources import ArraySource, require_real
-from sklearn_hsiode.io._wavelengths import in_nanometres
+from sklearn_hsiode.io.readers._source import ArraySource
+from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
 
@@ -21,30 +21,16 @@ WAVELENGTHS = ("wavelength", "wavelengths", "wl")
 
 
 def is_data_array(thing: Any) -> bool:
-    """Whether something is an xarray.DataArray, to all appearances."""
+    """True where something is an xarray.DataArray, to all appearances."""
     return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
 
 
-def data_array_source(array: Any) -> ArraySource:
-    """The image in a DataArray.
+def read_data_array(array: Any) -> ArraySource:
+    """The image in a DataArray of dimensions y, x and band, in any order.
 
-    Parameters
-    ----------
-    array : xarray.DataArray
-        Of dimensions y, x and band, in any order. The wavelengths are a coordinate of the
-        bands, in the unit of its attribute `units`. CRS and transform are those of rioxarray,
-        where it is installed, nodata is its own or the attribute `_FillValue`.
-
-    Returns
-    -------
-    source : ArraySource
-
-    Raises
-    ------
-    ValueError
-        When the dimensions are others.
-    TypeError
-        When the array holds no real numbers.
+    The wavelengths are a coordinate of the bands, in the unit of its attribute `units`. CRS and
+    transform are those of rioxarray, where it is installed, nodata is its own or the attribute
+    `_FillValue`.
     """
     dims = tuple(array.dims)
     y, x = (next((dim for dim in dims if dim in names), None) for names in (ROWS, COLS))
@@ -55,14 +41,10 @@ def data_array_source(array: Any) -> ArraySource:
             " rename them with array.rename(...)."
         )
     band = rest[0]
-    path = Path(str(array.name or "DataArray"))
-    require_real(path, "a DataArray", array.dtype)
     values = np.asarray(array.transpose(y, x, band).values)
     crs, transform, nodata = _georeference(array, y, x)
     return ArraySource(
-        path=path,
-        shape=values.shape,
-        dtype=values.dtype,
+        path=Path(str(array.name or "DataArray")),
         array=values,
         nodata=None if nodata is None else (nodata,) * values.shape[2],
         crs=crs,

@@ -39,7 +39,7 @@ def in_nanometres(
 
     Examples
     --------
-    >>> from sklearn_hsiode.io._wavelengths import in_nanometres
+    >>> from sklearn_hsiode.io.readers._wavelengths import in_nanometres
     >>> in_nanometres(["0.45", "2.5"], unit="Micrometers")
     {'wavelengths': array([ 450., 2500.])}
     """

@@ -1,4 +1,4 @@
-"""Reader of MATLAB 7.3 files, which are HDF5 with the axes in reverse."""
+"""Reader of MATLAB files: of version 7.3, which are HDF5 with the axes in reverse, and others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.io
 
-from sklearn_hsiode.io._sources import CubeSource, require_real, some_bands
+from sklearn_hsiode.io.readers._arrays import chosen
+from sklearn_hsiode.io.readers._source import ArraySource, CubeSource, some_bands
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,11 +28,41 @@ class Matlab73Source(CubeSource):
         return some_bands(layers.transpose(2, 1, 0), bands - first)
 
 
-def matlab73_source(path: Path, name: str) -> CubeSource:
-    """The image of this name."""
+def read_matlab(
+    path: Path, *, variable: str | None = None, grid: CubeSource | None = None
+) -> CubeSource:
+    """The image, or the labels on the grid of one, in a MATLAB file."""
+    with path.open("rb") as file:
+        start = file.read(128)
+    is_73 = start.startswith((b"MATLAB 7.3", b"\x89HDF"))
+    return (_read_73 if is_73 else _read_5)(path, variable, grid)
+
+
+def _read_5(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSource:
+    listed = _loaded(path, scipy.io.whosmat)
+    found = {name: (tuple(map(int, shape)), kind) for name, shape, kind in listed}
+    name = chosen(path, found, variable, grid)
+    array = _loaded(path, scipy.io.loadmat, variable_names=[name])[name]
+    return ArraySource(path=path, array=np.asarray(array))
+
+
+def _loaded(path: Path, read: Any, **options: Any) -> Any:
+    try:
+        return read(path, **options)
+    except Exception as error:  # scipy raises whatever a damaged file leads it to
+        raise ValueError(
+            f"{path} cannot be read as a MATLAB file, and may be damaged: {error}"
+        ) from error
+
+
+def _read_73(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSource:
     with _opened(path) as file:
+        arrays = {name: value for name, value in file.items() if hasattr(value, "shape")}
+        found = {name: (array.shape[::-1], _kind(array)) for name, array in arrays.items()}
+        name = chosen(path, found, variable, grid)
         array = file[name]
-        require_real(path, name, array.dtype)
+        if grid is not None:
+            return ArraySource(path=path, array=array[()].T)
         return Matlab73Source(
             path=path,
             shape=array.shape[::-1],
@@ -39,19 +71,6 @@ def matlab73_source(path: Path, name: str) -> CubeSource:
             block_cols=array.chunks[-2] if array.chunks else 1,
             variable=name,
         )
-
-
-def found(path: Path) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and type of every array in the file."""
-    with _opened(path) as file:
-        arrays = {name: value for name, value in file.items() if hasattr(value, "shape")}
-        return {name: (array.shape[::-1], _kind(array)) for name, array in arrays.items()}
-
-
-def loaded(path: Path, name: str) -> np.ndarray:
-    """The array of this name."""
-    with _opened(path) as file:
-        return np.asarray(file[name][()].T)
 
 
 def _kind(array: Any) -> str:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._validation import REAL_KINDS
-
-AT_ONCE = 32 * 2**20  # bytes that a pass through a large file holds at a time
+from sklearn_hsiode._memory import FILE_BLOCK, n_items
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,7 +115,7 @@ class CubeSource(ABC):
 
         Whole rows where these are small, else whole blocks of the file where these are small.
         """
-        n_pixels = max(AT_ONCE // max(n_bands * self.dtype.itemsize, 1), 1)
+        n_pixels = n_items(FILE_BLOCK, n_bands * self.dtype.itemsize)
         height, width = self.shape[:2]
         n_rows = max(n_pixels // width // self.block_rows, 1) * self.block_rows
         n_cols = width
@@ -145,7 +143,8 @@ class CubeSource(ABC):
         """Boolean raster, True where the stored values of a band are neither nodata nor NaN."""
         good = np.isfinite(layer) if layer.dtype.kind == "f" else np.ones(layer.shape, dtype=bool)
         nodata = None if self.nodata is None else self.nodata[band]
-        return good if nodata is None else good & (layer != nodata)
+        is_nan = nodata != nodata  # which is out already
+        return good if nodata is None or is_nan else good & (layer != nodata)
 
     def is_empty(self, values: np.ndarray, place: int, band: int) -> bool:
         """True where a band, at its place in stored values, holds no data at all."""
@@ -180,9 +179,44 @@ class CubeSource(ABC):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArraySource(CubeSource):
-    """An image in memory."""
+    """An image, or a raster of labels, in memory.
+
+    Parameters
+    ----------
+    array : array of shape (rows, cols, bands) or (rows, cols)
+        The values.
+    path, **about
+        As for :class:`CubeSource`; shape and dtype are those of the array.
+
+    Raises
+    ------
+    ValueError
+        When the array has another number of dimensions.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> import numpy as np
+
+    from sklearn_hsiode._memory import FILE_BLOCK, n_items
+    >>> from sklearn_hsiode.io.readers import ArraySource
+    >>> ArraySource(path=Path("labels.xyz"), array=np.zeros((4, 5), dtype=int)).shape
+    (4, 5, 1)
+    """
 
     array: np.ndarray
+    shape: tuple[int, int, int] = (0, 0, 0)
+    dtype: np.dtype = field(default=np.dtype(float))
+
+    def __post_init__(self) -> None:
+        if self.array.ndim not in (2, 3):
+            raise ValueError(
+                f"{self.path} holds an array of shape {self.array.shape}, but an image has the"
+                " shape (rows, cols, bands), and labels have (rows, cols)."
+            )
+        array = np.atleast_3d(self.array)
+        for name, value in {"array": array, "shape": array.shape, "dtype": array.dtype}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def is_in_memory(self) -> bool:
@@ -198,11 +232,3 @@ class ArraySource(CubeSource):
 def some_bands(values: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """Bands in increasing order, copied only where some are left out."""
     return values if len(bands) == values.shape[2] else values[:, :, bands]
-
-
-def require_real(path: Path, what: str, dtype: np.dtype) -> None:
-    """Raise TypeError unless values are real numbers."""
-    if dtype.kind in REAL_KINDS:
-        return
-    remedy = "save their magnitude or their real part" if dtype.kind in "cV" else "save numbers"
-    raise TypeError(f"{path} holds {dtype} in {what}, but a cube must be real numbers: {remedy}.")

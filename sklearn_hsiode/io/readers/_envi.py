@@ -1,4 +1,4 @@
-"""ENVI headers: what GDAL does not check, or does not tell."""
+"""Reader of ENVI images: GDAL reads their headers, and what it does not check is checked here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io._wavelengths import in_nanometres
+from sklearn_hsiode.io.readers._raster import (
+    RasterSource,
+    bad_bands,
+    opened_raster,
+    raster_source,
+    read_raster,
+)
+from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 # Suffixes that ENVI files come with; other files may have some of them as well.
 OF_ENVI_ALONE = (".bil", ".bip", ".bsq", ".raw", ".envi", ".rfl", ".rdn")
@@ -20,14 +27,30 @@ BYTES = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 9: 16, 12: 2, 13: 4, 14: 8, 15: 8}
 Header = dict[str, str]
 
 
-def envi_files(path: Path) -> tuple[Path, Path] | None:
-    """Header and data file of an ENVI image of which either is given, or None for others.
+def read_envi(path: Path) -> RasterSource:
+    """The image whose ENVI header or data file is given, or in any other that rasterio opens.
 
-    Raises
-    ------
-    FileNotFoundError
-        When there is only one of them.
+    A file of whatever suffix is ENVI's where a header of ENVI's lies beside it.
     """
+    pair = envi_files(path)
+    if pair is not None:
+        header, data = pair
+        _check_sizes(header, data)
+        with opened_raster(data, "ENVI") as file:
+            return raster_source(data, file, header=header, **_about_bands(header, file))
+    try:
+        return read_raster(path)
+    except ValueError as error:
+        if path.suffix.lower() in DATA_SUFFIXES:
+            raise FileNotFoundError(
+                f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
+                " kind that rasterio knows."
+            ) from error
+        raise
+
+
+def envi_files(path: Path) -> tuple[Path, Path] | None:
+    """Header and data file of an ENVI image of which either is given, or None for others."""
     if path.suffix.lower() == ".hdr":
         return path, _data_file(path)
     headers = [path.with_name(path.name + end) for end in (".hdr", ".HDR")]
@@ -45,25 +68,14 @@ def envi_files(path: Path) -> tuple[Path, Path] | None:
     return None if header is None else (header, path)
 
 
-def read_header(path: Path) -> Header:
-    """Fields of a header, in lower case, with lists still in their braces.
+def _check_sizes(path: Path, data: Path) -> None:
+    """Raise ValueError unless a header is complete and describes its data file.
 
-    Raises
-    ------
-    ValueError
-        When the file is no ENVI header.
+    GDAL does not tell the fields of a header that it refuses, and reads files of a wrong size.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if not text.lstrip("\ufeff \n\r").startswith("ENVI"):
-        raise ValueError(f"{path} is no ENVI header: its first line must be ENVI.")
-    fields = re.findall(r"^[ \t]*([^=\n;{}]+?)[ \t]*=[ \t]*(\{[^}]*\}|[^\n]*)", text, re.MULTILINE)
-    return {key.lower(): value.strip() for key, value in fields}
-
-
-def check_sizes(path: Path, header: Header, data: Path) -> None:
-    """Raise ValueError unless a header is complete and describes its data file."""
+    header = _numbers_and_words(path)
     rows, cols, bands, kind = (
-        _integer(path, header, key) for key in ("lines", "samples", "bands", "data type")
+        _number(path, header, key) for key in ("lines", "samples", "bands", "data type")
     )
     interleave = header.get("interleave", "").lower()
     if interleave not in INTERLEAVES:
@@ -73,9 +85,9 @@ def check_sizes(path: Path, header: Header, data: Path) -> None:
         )
     if kind not in BYTES:
         raise ValueError(f"{path} names the data type {kind}, but ENVI has {[*BYTES]}.")
-    offset = _integer(path, header, "header offset", "0")
+    offset = _number(path, header, "header offset", "0")
     expected, actual = offset + rows * cols * bands * BYTES[kind], data.stat().st_size
-    if _integer(path, header, "file compression", "0") == 0 and actual != expected:
+    if _number(path, header, "file compression", "0") == 0 and actual != expected:
         raise ValueError(
             f"{path} describes {expected} bytes ({rows} lines x {cols} samples x {bands} bands of"
             f" data type {kind} after {offset} bytes), but {data.name} has {actual}: mend the"
@@ -83,31 +95,29 @@ def check_sizes(path: Path, header: Header, data: Path) -> None:
         )
 
 
-def about_bands(path: Path, header: Header) -> dict[str, Any]:
-    """Wavelengths, widths, bad bands and gains of the bands, where the header has them."""
-    bands = _integer(path, header, "bands")
+def _numbers_and_words(path: Path) -> Header:
+    """Fields of a header, in lower case, that are no lists in braces."""
+    text = path.read_text(encoding="utf-8", errors="replace").lower()
+    if not text.lstrip("\ufeff \n\r").startswith("envi"):
+        raise ValueError(f"{path} is no ENVI header: its first line must be ENVI.")
+    fields = re.findall(r"^[ \t]*(.+?)[ \t]*=(.*)", re.sub(r"\{[^}]*\}", "", text), re.MULTILINE)
+    return {key: value.strip() for key, value in fields}
+
+
+def _about_bands(path: Path, file: Any) -> dict[str, Any]:
+    """Wavelengths, widths, bad bands, gains and names of values, where the header has them."""
+    header = {key.lower(): value for key, value in file.tags(ns="ENVI").items()}
+    bands = file.count
     wavelengths, widths = (_list(path, header, key, bands) for key in ("wavelength", "fwhm"))
-    about: dict[str, Any] = in_nanometres(wavelengths, widths, header.get("wavelength units"))
+    about: dict[str, Any] = in_nanometres(wavelengths, widths, header.get("wavelength_units"))
     if multipliers := _list(path, header, "bbl", bands):
-        about["bad"] = np.array([is_zero(multiplier) for multiplier in multipliers])
-    factor = _number(path, header, "reflectance scale factor", 1.0)
+        about["bad"] = bad_bands(multipliers)
+    factor = _number(path, header, "reflectance_scale_factor", "1", float)
     if factor not in (0.0, 1.0):
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)
+    names = enumerate(_list(path, header, "class_names"))
+    about["class_names"] = {value: name for value, name in names if value} or None
     return about
-
-
-def class_names(path: Path, header: Header) -> dict[Any, str] | None:
-    """Name of each value of a classification, or None."""
-    names = _list(path, header, "class names", None)
-    return {value: name for value, name in enumerate(names) if value} or None
-
-
-def is_zero(text: str | None) -> bool:
-    """Whether a multiplier of a bad-band list marks its band as bad."""
-    try:
-        return text is not None and float(text) == 0
-    except ValueError:
-        return False
 
 
 def _is_envi(header: Path) -> bool:
@@ -129,24 +139,20 @@ def _data_file(header: Path) -> Path:
     )
 
 
-def _number(path: Path, header: Header, key: str, default: float) -> float:
+def _number(
+    path: Path, header: Header, key: str, default: str | None = None, kind: type = int
+) -> Any:
+    text, called = header.get(key, default), key.replace("_", " ")
+    if text is None:
+        raise ValueError(f"{path} does not say {called} = ..., which an ENVI header must.")
     try:
-        return float(header.get(key, default))
+        return kind(text)
     except ValueError as error:
-        raise ValueError(f"{path} has {key} = {header[key]}, which is no number.") from error
+        what = "whole number" if kind is int else "number"
+        raise ValueError(f"{path} has {called} = {text}, which is no {what}.") from error
 
 
-def _integer(path: Path, header: Header, key: str, default: str | None = None) -> int:
-    value = header.get(key, default)
-    if value is None:
-        raise ValueError(f"{path} does not say {key} = ..., which an ENVI header must.")
-    try:
-        return int(value)
-    except ValueError as error:
-        raise ValueError(f"{path} has {key} = {value}, which is no whole number.") from error
-
-
-def _list(path: Path, header: Header, key: str, length: int | None) -> list[str]:
+def _list(path: Path, header: Header, key: str, length: int | None = None) -> list[str]:
     text = header.get(key, "").strip("{} \t\r\n")
     values = [value.strip() for value in text.split(",")] if text else []
     if values and length is not None and len(values) != length:

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io._atomic import complete_file
+from sklearn_hsiode.io.writers._atomic import complete_file
 
 TILE = 256  # pixels; a multiple of 16, as GeoTIFF wants
 
@@ -39,6 +39,8 @@ class MapWriter:
         Name and colour (RGB from 0 to 1) of each value of a map of classes.
     overwrite : bool, default=False
         Replace an existing file.
+    verify : bool, default=True
+        Read every window back once the file is closed: GDAL tells nobody of a disk that is full.
 
     Raises
     ------
@@ -47,7 +49,7 @@ class MapWriter:
     ImportError
         Without rasterio.
     OSError
-        When the file cannot be written; nothing is left of it then.
+        When what is read back is not what was written; nothing is left of the file then.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class MapWriter:
         nodata: float,
         categories: Mapping[int, tuple[str, Any]] | None = None,
         overwrite: bool = False,
+        verify: bool = True,
     ) -> None:
         self.path = Path(path)
+        self.verify = verify
         self._written: list[tuple[Any, int]] = []
         self.bands = bands
         self.categories = categories or {}
@@ -94,7 +98,8 @@ class MapWriter:
                 self._category_names().write(names, encoding="utf-8")
             else:
                 stack.push(partial(_remove_stale, sidecar))
-            stack.push(partial(self._check_file, unfinished))  # once it is closed
+            if self.verify:
+                stack.push(partial(self._check_file, unfinished))  # once it is closed
             self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
             self._describe()
             self._stack = stack.pop_all()
@@ -107,7 +112,8 @@ class MapWriter:
         window = Window.from_slices(*place)
         layers = np.moveaxis(np.atleast_3d(values), 2, 0).astype(self.profile["dtype"])
         self._file.write(layers, window=window)
-        self._written.append((window, _checksum(layers)))
+        if self.verify:
+            self._written.append((window, _checksum(layers)))
 
     def __exit__(
         self,
@@ -118,7 +124,7 @@ class MapWriter:
         self._stack.__exit__(kind, error, traceback)
 
     def _check_file(self, path: Path, kind: type[BaseException] | None, *_: Any) -> None:
-        """Read back what was written, since GDAL tells nobody of a disk that is full."""
+        """Raise OSError unless the file holds what was written."""
         from rasterio.errors import RasterioError
 
         if kind is not None:

@@ -1,4 +1,4 @@
-"""Reader of ENVI, GeoTIFF and whatever else rasterio opens."""
+"""Reader of GeoTIFF and whatever else rasterio opens."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode.io import _envi as envi
-from sklearn_hsiode.io._sources import CubeSource, require_real
-from sklearn_hsiode.io._wavelengths import in_nanometres
+from sklearn_hsiode.io.readers._source import CubeSource
+from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
 
@@ -47,49 +46,10 @@ class RasterSource(CubeSource):
             return file.dataset_mask(window=_window(rows, cols)) > 0
 
 
-def raster_source(path: Path) -> RasterSource:
-    """The image in a file, of which only the header is read.
-
-    Parameters
-    ----------
-    path : path
-        Header or data file of an ENVI image, or any file that rasterio opens.
-
-    Returns
-    -------
-    source : RasterSource
-
-    Raises
-    ------
-    FileNotFoundError
-        When an ENVI image lacks its header or its data file.
-    ValueError
-        When the file cannot be opened, or an ENVI header does not describe its data.
-    TypeError
-        When its values are complex.
-    ImportError
-        Without rasterio.
-    """
-    pair = envi.envi_files(path)
-    if pair is None:
-        try:
-            with opened_raster(path) as file:
-                return _source(path, file, {**_tagged(file), **_scaled(file)})
-        except ValueError as error:
-            if path.suffix.lower() in envi.DATA_SUFFIXES:
-                raise FileNotFoundError(
-                    f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
-                    " kind that rasterio knows."
-                ) from error
-            raise
-    header_path, path = pair
-    header = envi.read_header(header_path)
-    envi.check_sizes(header_path, header, path)
-    about = envi.about_bands(header_path, header)
-    names = envi.class_names(header_path, header)
-    with opened_raster(path, "ENVI") as file:
-        of_header = {"class_names": names, "header": header_path}
-        return _source(path, file, {**of_header, **_scaled(file), **about})
+def read_raster(path: Path) -> RasterSource:
+    """The image in a file, of which only the header is read."""
+    with opened_raster(path) as file:
+        return raster_source(path, file, **_tagged(file))
 
 
 @contextmanager
@@ -116,7 +76,8 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
         ) from error
 
 
-def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
+def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
+    """The image in a file that is open, and what else is known about each of its bands."""
     from rasterio.enums import ColorInterp, MaskFlags
 
     alpha = [color == ColorInterp.alpha for color in file.colorinterp]
@@ -125,17 +86,19 @@ def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
         names = ", ".join(file.subdatasets) or "none"
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
     dtype = np.result_type(*(file.dtypes[i - 1] for i in indexes))
-    require_real(path, "its bands", dtype)
     if file.crs is None and file.gcps[0]:
         logger.warning(
             "%s has ground control points instead of a CRS and transform, and maps of it will have"
             " neither: gdalwarp gives it both.",
             path,
         )
-    nodata = tuple(file.nodatavals[i - 1] for i in indexes)
+    no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
+    nodata = tuple(
+        no_value if value is None else value for value in (file.nodatavals[i - 1] for i in indexes)
+    )
     of_bands: dict[str, Any] = {
         key: value[[i - 1 for i in indexes]] if isinstance(value, np.ndarray) else value
-        for key, value in about.items()
+        for key, value in {**_scaled(file), **about}.items()
     }
     return RasterSource(
         path=path,
@@ -154,7 +117,7 @@ def _source(path: Path, file: Any, about: dict[str, Any]) -> RasterSource:
 
 
 def _tagged(file: Any) -> dict[str, Any]:
-    """What the tags of the bands tell of them, and of the values of a map."""
+    """Wavelengths, widths, bad bands and names of values, as tags tell them."""
     tags = [_lowered(file.tags(i)) for i in file.indexes]
     names = {
         int(key.removeprefix(CLASS_TAG)): name
@@ -171,8 +134,20 @@ def _tagged(file: Any) -> dict[str, Any]:
         centres = [tag.get("CENTRAL_WAVELENGTH_UM") for tag in tags_of_gdal]
         widths = [tag.get("FWHM_UM") for tag in tags_of_gdal]
         about |= in_nanometres(centres, widths, "um")
-    about["bad"] = np.array([envi.is_zero(tag.get("bbl")) for tag in tags], dtype=bool)
+    about["bad"] = bad_bands([tag.get("bbl") for tag in tags])
     return about
+
+
+def bad_bands(multipliers: Sequence[str | None]) -> np.ndarray:
+    """Boolean array, True where the multiplier of a band, if it has one, is zero."""
+
+    def is_zero(text: str | None) -> bool:
+        try:
+            return text is not None and float(text) == 0
+        except ValueError:
+            return False
+
+    return np.array([is_zero(text) for text in multipliers], dtype=bool)
 
 
 def _scaled(file: Any) -> dict[str, Any]:
