@@ -11,9 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.classifiers._base import PatchClassifier
 from sklearn_hsiode.classifiers._docs import with_shared_docs
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODENet
+from sklearn_hsiode.nn import SOLVERS, ODENet
+from sklearn_hsiode.nn._solvers import with_listed_solvers
 
 
+@with_listed_solvers
 @with_shared_docs
 class ODENetClassifier(PatchClassifier):
     """Classify pixels from the patches around them with a neural ODE.
@@ -28,10 +30,10 @@ class ODENetClassifier(PatchClassifier):
     n_filters : int, default=64
         Filters of every convolution.
     solver : str, default="euler"
-        On a fixed grid "euler", "midpoint", "heun2", "heun3", "rk4", "explicit_adams",
-        "implicit_adams" (alias "fixed_adams"); adaptive "dopri5" (the paper's), "dopri8",
-        "bosh3", "fehlberg2", "adaptive_heun". An adaptive solver chooses its steps for a
-        whole mini-batch, so that a probability depends on the batch within the tolerances.
+        A name in :data:`sklearn_hsiode.nn.SOLVERS`; the paper's is "dopri5".
+        <solvers>
+        The adaptive ones choose their steps for a whole mini-batch, so that a probability
+        depends on the batch within the tolerances.
     n_steps : int, default=2
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
@@ -79,7 +81,7 @@ class ODENetClassifier(PatchClassifier):
     _network_parameters = ("solver", "n_steps", "rtol", "atol", "adjoint")
     _parameter_constraints: dict[str, list[Any]] = {
         **PatchClassifier._parameter_constraints,
-        "solver": [StrOptions(set(FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS))],
+        "solver": [StrOptions(SOLVERS.keys())],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "rtol": [Interval(Real, 0, None, closed="neither")],
         "atol": [Interval(Real, 0, None, closed="neither")],
