@@ -1,4 +1,4 @@
-"""What is known of the public scenes: addresses, hashes, class names and whom to cite."""
+"""The public scenes: addresses, hashes, class names and whom to cite."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class RemoteFile:
     urls : tuple of str
         Its sources, the preferred one first.
     sha256 : str, default=None
-        Its hash, or None where nobody has told it.
+        Its hash, or None where it is not known.
     size : int, default=None
-        Its size in bytes, or None where nobody has told it.
+        Its size in bytes, or None where it is not known.
     """
 
     urls: tuple[str, ...]
@@ -37,18 +37,18 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """What the file is called, the same at each source."""
+        """Name of the file, the same at each source."""
         return PurePosixPath(self.urls[0]).name
 
 
 @dataclass(frozen=True)
 class RemoteScene:
-    """A public scene: its two files, and what they hold.
+    """A public scene: its two files and their content.
 
     Parameters
     ----------
     name : str
-        What the scene is called in the field.
+        Name of the scene in the field.
     folder : str
         Name of a folder of its own, for those who keep each scene in one.
     cube, labels : RemoteFile
