@@ -12,7 +12,7 @@ from sklearn_hsiode._pixels import PixelSamples, require_pixels
 
 
 class PatchOverlap(NamedTuple):
-    """What :func:`patch_overlap` returns.
+    """Result of :func:`patch_overlap`: two shares of the test pixels.
 
     Attributes
     ----------

@@ -111,7 +111,7 @@ def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
 
 
 def training_counts(train_size: TrainSize, y: np.ndarray) -> dict[Any, int]:
-    """How many pixels of each class train, by label."""
+    """Number of training pixels of each class, by label."""
     sizes = dict(zip(*(array.tolist() for array in np.unique(y, return_counts=True)), strict=True))
     largest = {label: max(size - 1, 1) for label, size in sizes.items()}
     counts: dict[Any, Any]
