@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_hash(path: Path, file: RemoteFile) -> None:
-    """Raise ValueError when a file has not the hash that it should have."""
+    """Raise ValueError when a file has another hash than the expected one."""
     if file.sha256 is None:
         return
     with path.open("rb") as content:

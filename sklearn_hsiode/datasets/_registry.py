@@ -19,7 +19,7 @@ _NO_LICENCE = "No licence is stated beside the files: they are for research use.
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file, and where it can be had.
+    """A file: its sources, hash and size.
 
     Parameters
     ----------

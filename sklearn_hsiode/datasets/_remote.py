@@ -1,4 +1,4 @@
-"""fetch_*: the public scenes that the field compares its methods on."""
+"""fetch_*: the public scenes on which methods are compared."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Fetcher(Protocol):
 
 
 def _fetcher(key: str, summary: str, classes: str) -> Fetcher:
-    """A function that fetches one scene of the registry, and says so in its docstring."""
+    """Make the function that fetches a scene of the registry, with its docstring."""
 
     def fetch(
         data_home: DataHome = None,

@@ -106,14 +106,8 @@ class ClassificationMapDisplay:
             A fitted classifier or pipeline, which predicts labels of the scene.
         scene : Scene
             The image.
-        with_truth : bool, default=True
-            Draw the ground truth on the left, where the scene has labels.
-        mark_errors : bool, default=False
-            Draw in white the labelled pixels whose predicted class is wrong.
-        legend : bool, default=True
-            Name beside the map the classes that occur.
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_predictions`.
+        with_truth, mark_errors, legend, ax
+            As in :meth:`from_predictions`.
 
         Returns
         -------
@@ -222,14 +216,8 @@ class ClassificationMapDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_predictions`.
-        with_truth : bool, default=True
-            Draw the ground truth on the left, where there is one.
-        mark_errors : bool, default=False
-            Draw in white the labelled pixels whose predicted class is wrong.
-        legend : bool, default=True
-            Name beside the map the classes that occur.
+        ax, with_truth, mark_errors, legend
+            As in :meth:`from_predictions`.
 
         Returns
         -------

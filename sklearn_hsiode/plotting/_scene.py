@@ -156,14 +156,8 @@ class SceneDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, by default a new figure.
-        with_labels : bool, default=False
-            Draw the labels over the image.
-        alpha : float, default=0.6
-            Opacity of the labels, from 0 to 1.
-        legend : bool, default=True
-            Name the classes beside the picture where labels are drawn.
+        ax, with_labels, alpha, legend
+            As in :meth:`from_scene`.
 
         Returns
         -------

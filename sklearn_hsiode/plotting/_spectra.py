@@ -146,12 +146,8 @@ class SpectraDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_scene`.
-        spread : bool, default=True
-            Draw the standard deviation.
-        legend : bool, default=True
-            Name the classes beside the picture.
+        ax, spread, legend
+            As in :meth:`from_scene`.
 
         Returns
         -------
