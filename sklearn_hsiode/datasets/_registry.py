@@ -97,8 +97,8 @@ def _file(path: str, sha256: str | None = None, size: int | None = None) -> Remo
     return RemoteFile((url, _SNAPSHOT + url), sha256, size)
 
 
-def _numbered(*names: str) -> dict[int, str]:
-    return dict(enumerate(names, start=1))
+def _numbered(names: str) -> dict[int, str]:
+    return dict(enumerate(names.split(", "), start=1))
 
 
 INDIAN_PINES = RemoteScene(
@@ -116,22 +116,9 @@ INDIAN_PINES = RemoteScene(
     ),
     shape=(145, 145, 200),
     class_names=_numbered(
-        "Alfalfa",
-        "Corn-notill",
-        "Corn-mintill",
-        "Corn",
-        "Grass-pasture",
-        "Grass-trees",
-        "Grass-pasture-mowed",
-        "Hay-windrowed",
-        "Oats",
-        "Soybean-notill",
-        "Soybean-mintill",
-        "Soybean-clean",
-        "Wheat",
-        "Woods",
-        "Buildings-Grass-Trees-Drives",
-        "Stone-Steel-Towers",
+        "Alfalfa, Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, "
+        "Grass-pasture-mowed, Hay-windrowed, Oats, Soybean-notill, Soybean-mintill, "
+        "Soybean-clean, Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers"
     ),
     about=(
         "Fields and forest in north-western Indiana, seen by the AVIRIS sensor on 12 June 1992."
@@ -146,22 +133,11 @@ INDIAN_PINES = RemoteScene(
 )
 
 _SALINAS_CLASSES = _numbered(
-    "Brocoli_green_weeds_1",
-    "Brocoli_green_weeds_2",
-    "Fallow",
-    "Fallow_rough_plow",
-    "Fallow_smooth",
-    "Stubble",
-    "Celery",
-    "Grapes_untrained",
-    "Soil_vinyard_develop",
-    "Corn_senesced_green_weeds",
-    "Lettuce_romaine_4wk",
-    "Lettuce_romaine_5wk",
-    "Lettuce_romaine_6wk",
-    "Lettuce_romaine_7wk",
-    "Vinyard_untrained",
-    "Vinyard_vertical_trellis",
+    "Brocoli_green_weeds_1, Brocoli_green_weeds_2, Fallow, Fallow_rough_plow, "
+    "Fallow_smooth, Stubble, Celery, Grapes_untrained, Soil_vinyard_develop, "
+    "Corn_senesced_green_weeds, Lettuce_romaine_4wk, Lettuce_romaine_5wk, "
+    "Lettuce_romaine_6wk, Lettuce_romaine_7wk, Vinyard_untrained, "
+    "Vinyard_vertical_trellis"
 )
 
 SALINAS = RemoteScene(
@@ -224,15 +200,8 @@ PAVIA_UNIVERSITY = RemoteScene(
     ),
     shape=(610, 340, 103),
     class_names=_numbered(
-        "Asphalt",
-        "Meadows",
-        "Gravel",
-        "Trees",
-        "Painted metal sheets",
-        "Bare Soil",
-        "Bitumen",
-        "Self-Blocking Bricks",
-        "Shadows",
+        "Asphalt, Meadows, Gravel, Trees, Painted metal sheets, Bare Soil, Bitumen, "
+        "Self-Blocking Bricks, Shadows"
     ),
     about=(
         "The university of Pavia, northern Italy, and its surroundings, seen by the ROSIS sensor in"
@@ -261,19 +230,9 @@ KSC = RemoteScene(
     labels=_file("a/a6/KSC_gt.mat"),
     shape=(512, 614, 176),
     class_names=_numbered(
-        "Scrub",
-        "Willow swamp",
-        "Cabbage palm hammock",
-        "Cabbage palm/oak hammock",
-        "Slash pine",
-        "Oak/broadleaf hammock",
-        "Hardwood swamp",
-        "Graminoid marsh",
-        "Spartina marsh",
-        "Cattail marsh",
-        "Salt marsh",
-        "Mud flats",
-        "Water",
+        "Scrub, Willow swamp, Cabbage palm hammock, Cabbage palm/oak hammock, Slash pine, "
+        "Oak/broadleaf hammock, Hardwood swamp, Graminoid marsh, Spartina marsh, "
+        "Cattail marsh, Salt marsh, Mud flats, Water"
     ),
     about=(
         "Wetlands at the Kennedy Space Center, Florida, seen by the AVIRIS sensor on 23 March 1996"
@@ -294,20 +253,9 @@ BOTSWANA = RemoteScene(
     labels=_file("5/58/Botswana_gt.mat"),
     shape=(1476, 256, 145),
     class_names=_numbered(
-        "Water",
-        "Hippo grass",
-        "Floodplain grasses 1",
-        "Floodplain grasses 2",
-        "Reeds",
-        "Riparian",
-        "Firescar",
-        "Island interior",
-        "Acacia woodlands",
-        "Acacia shrublands",
-        "Acacia grasslands",
-        "Short mopane",
-        "Mixed mopane",
-        "Exposed soils",
+        "Water, Hippo grass, Floodplain grasses 1, Floodplain grasses 2, Reeds, Riparian, "
+        "Firescar, Island interior, Acacia woodlands, Acacia shrublands, Acacia grasslands, "
+        "Short mopane, Mixed mopane, Exposed soils"
     ),
     about=(
         "Swamps and drier woodlands of the Okavango Delta, Botswana, seen by the Hyperion sensor on"
