@@ -31,8 +31,8 @@ class Solver:
     tableau : sequence of sequences of float, default=None
         Butcher tableau of an explicit method on a fixed grid, for an autonomous f: row i holds
         the weights of the i slopes before stage i + 1, the last row those of the step. Without
-        one, :func:`torchdiffeq.odeint` must know the method by the name of its entry. With
-        ``adjoint=True``, it solves by its own method of that name if it has one.
+        one, the name of the entry must be a method of :func:`torchdiffeq.odeint`. With
+        ``adjoint=True``, torchdiffeq's method of that name, if any, is used instead.
 
     Raises
     ------
