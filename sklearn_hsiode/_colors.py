@@ -1,4 +1,4 @@
-"""The colour of each class, the same in every picture of a scene."""
+"""Colours of classes, the same in every picture of a scene."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _STRONGEST_SHADE = 0.7
 
 
 def class_colors(n_classes: int) -> np.ndarray:
-    """Colours that stay apart for readers with and without colour blindness.
+    """Colours of classes, distinct for readers with and without colour blindness.
 
-    The first 16 are chosen for it. Later ones are lighter and darker shades of these, none of
-    which occurs twice. A class keeps its colour when others come after it.
+    The first 16 are chosen for it. Later ones are lighter and darker shades of these. No colour
+    occurs twice, and a class keeps its colour when others come after it.
 
     Parameters
     ----------
     n_classes : int
-        How many colours.
+        Number of colours.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def class_colors(n_classes: int) -> np.ndarray:
 
     Examples
     --------
-    >>> from sklearn_hsiode._colors import class_colors
+    >>> from sklearn_hsiode.plotting import class_colors
     >>> (255 * class_colors(2)).round()
     array([[ 48.,  96., 160.],
            [224., 160.,  48.]])

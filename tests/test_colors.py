@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sklearn_hsiode._colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
+from sklearn_hsiode._colors import ERROR_COLOR, NO_CLASS_COLOR
+from sklearn_hsiode.plotting import class_colors
 
 # What the eye makes of linear RGB: all three cones, and without one of them (Machado, Oliveira &
 # Fernandes 2009, severity 1).

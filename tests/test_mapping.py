@@ -244,7 +244,7 @@ class TestGeoTIFF:
             np.testing.assert_array_equal(file.dataset_mask() > 0, placed.mask)
 
     def test_classes_have_names_and_the_colours_of_the_pictures(self, placed, model, tmp_path):
-        from sklearn_hsiode._colors import class_colors
+        from sklearn_hsiode.plotting import class_colors
 
         path = predict_map(model, placed, out=tmp_path / "map.tif")
         with self.rasterio.open(path) as file:

@@ -11,7 +11,7 @@ from typing import Any
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._models import RECIPES, Recipe
 from sklearn_hsiode.io import read_scene
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
+from sklearn_hsiode.nn import SOLVERS
 
 
 def add_command(
@@ -100,7 +100,7 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
     """--solver and --n-steps."""
     parser.add_argument(
         "--solver",
-        choices=FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS,
+        choices=SOLVERS,
         help="of the ODE-net (default: the recipe's)",
     )
     parser.add_argument("--n-steps", type=int, help="of a solver on a fixed grid (default 2)")
@@ -132,10 +132,11 @@ def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Re
             f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
             f" {recipe.components}."
         )
-    if "n_steps" in solving and recipe.solving.get("solver") in ADAPTIVE_SOLVERS:
+    solver = recipe.solving.get("solver", "euler")
+    if "n_steps" in solving and SOLVERS[solver].adaptive:
         raise ValueError(
-            f"--n-steps goes with a solver on a fixed grid, but {recipe.solving['solver']} chooses"
-            " its steps: add --solver euler, say."
+            f"--n-steps goes with a solver on a fixed grid, but {solver} chooses its steps: add"
+            " --solver euler, say."
         )
     return recipe
 

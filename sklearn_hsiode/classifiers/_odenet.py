@@ -12,9 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
 from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODENet
+from sklearn_hsiode.nn import SOLVERS, ODENet
+from sklearn_hsiode.nn._solvers import with_listed_solvers
 
 
+@with_listed_solvers
 @with_shared_docs
 class ODENetClassifier(PatchNetClassifier):
     """Classify pixels from the patches around them with a neural ODE.
@@ -29,10 +31,10 @@ class ODENetClassifier(PatchNetClassifier):
     n_filters : int, default=64
         Filters of every convolution.
     solver : str, default="euler"
-        On a fixed grid "euler", "midpoint", "heun2", "heun3", "rk4", "explicit_adams",
-        "implicit_adams" (alias "fixed_adams"); adaptive "dopri5" (the paper's), "dopri8",
-        "bosh3", "fehlberg2", "adaptive_heun". An adaptive solver chooses its steps for a
-        whole mini-batch, so that a probability depends on the batch within the tolerances.
+        A name in :data:`sklearn_hsiode.nn.SOLVERS`; the paper's is "dopri5".
+        <solvers>
+        The adaptive ones choose their steps for a whole mini-batch, so that a probability
+        depends on the batch within the tolerances.
     n_steps : int, default=2
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
@@ -80,7 +82,7 @@ class ODENetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions(set(FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS))],
+        "solver": [StrOptions(SOLVERS.keys())],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "rtol": [Interval(Real, 0, None, closed="neither")],
         "atol": [Interval(Real, 0, None, closed="neither")],

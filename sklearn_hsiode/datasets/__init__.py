@@ -1,4 +1,4 @@
-"""Scenes to try things on, and scenes that the field compares its methods on."""
+"""Synthetic scenes, and the public scenes on which methods are compared."""
 
 from sklearn_hsiode.datasets._remote import (
     fetch_botswana,

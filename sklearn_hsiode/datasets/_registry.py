@@ -1,4 +1,4 @@
-"""What is known of the public scenes: addresses, hashes, class names and whom to cite."""
+"""The public scenes: addresses, hashes, class names and whom to cite."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _NO_LICENCE = "No licence is stated beside the files: they are for research use.
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file, and where it can be had.
+    """A file: its sources, hash and size.
 
     Parameters
     ----------
     urls : tuple of str
         Its sources, the preferred one first.
     sha256 : str, default=None
-        Its hash, or None where nobody has told it.
+        Its hash, or None where it is not known.
     size : int, default=None
-        Its size in bytes, or None where nobody has told it.
+        Its size in bytes, or None where it is not known.
     """
 
     urls: tuple[str, ...]
@@ -37,18 +37,18 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """What the file is called, the same at each source."""
+        """Name of the file, the same at each source."""
         return PurePosixPath(self.urls[0]).name
 
 
 @dataclass(frozen=True)
 class RemoteScene:
-    """A public scene: its two files, and what they hold.
+    """A public scene: its two files and their content.
 
     Parameters
     ----------
     name : str
-        What the scene is called in the field.
+        Name of the scene in the field.
     folder : str
         Name of a folder of its own, for those who keep each scene in one.
     cube, labels : RemoteFile
@@ -97,8 +97,8 @@ def _file(path: str, sha256: str | None = None, size: int | None = None) -> Remo
     return RemoteFile((url, _SNAPSHOT + url), sha256, size)
 
 
-def _numbered(*names: str) -> dict[int, str]:
-    return dict(enumerate(names, start=1))
+def _numbered(names: str) -> dict[int, str]:
+    return dict(enumerate(names.split(", "), start=1))
 
 
 INDIAN_PINES = RemoteScene(
@@ -116,22 +116,9 @@ INDIAN_PINES = RemoteScene(
     ),
     shape=(145, 145, 200),
     class_names=_numbered(
-        "Alfalfa",
-        "Corn-notill",
-        "Corn-mintill",
-        "Corn",
-        "Grass-pasture",
-        "Grass-trees",
-        "Grass-pasture-mowed",
-        "Hay-windrowed",
-        "Oats",
-        "Soybean-notill",
-        "Soybean-mintill",
-        "Soybean-clean",
-        "Wheat",
-        "Woods",
-        "Buildings-Grass-Trees-Drives",
-        "Stone-Steel-Towers",
+        "Alfalfa, Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, "
+        "Grass-pasture-mowed, Hay-windrowed, Oats, Soybean-notill, Soybean-mintill, "
+        "Soybean-clean, Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers"
     ),
     about=(
         "Fields and forest in north-western Indiana, seen by the AVIRIS sensor on 12 June 1992."
@@ -146,22 +133,11 @@ INDIAN_PINES = RemoteScene(
 )
 
 _SALINAS_CLASSES = _numbered(
-    "Brocoli_green_weeds_1",
-    "Brocoli_green_weeds_2",
-    "Fallow",
-    "Fallow_rough_plow",
-    "Fallow_smooth",
-    "Stubble",
-    "Celery",
-    "Grapes_untrained",
-    "Soil_vinyard_develop",
-    "Corn_senesced_green_weeds",
-    "Lettuce_romaine_4wk",
-    "Lettuce_romaine_5wk",
-    "Lettuce_romaine_6wk",
-    "Lettuce_romaine_7wk",
-    "Vinyard_untrained",
-    "Vinyard_vertical_trellis",
+    "Brocoli_green_weeds_1, Brocoli_green_weeds_2, Fallow, Fallow_rough_plow, "
+    "Fallow_smooth, Stubble, Celery, Grapes_untrained, Soil_vinyard_develop, "
+    "Corn_senesced_green_weeds, Lettuce_romaine_4wk, Lettuce_romaine_5wk, "
+    "Lettuce_romaine_6wk, Lettuce_romaine_7wk, Vinyard_untrained, "
+    "Vinyard_vertical_trellis"
 )
 
 SALINAS = RemoteScene(
@@ -224,15 +200,8 @@ PAVIA_UNIVERSITY = RemoteScene(
     ),
     shape=(610, 340, 103),
     class_names=_numbered(
-        "Asphalt",
-        "Meadows",
-        "Gravel",
-        "Trees",
-        "Painted metal sheets",
-        "Bare Soil",
-        "Bitumen",
-        "Self-Blocking Bricks",
-        "Shadows",
+        "Asphalt, Meadows, Gravel, Trees, Painted metal sheets, Bare Soil, Bitumen, "
+        "Self-Blocking Bricks, Shadows"
     ),
     about=(
         "The university of Pavia, northern Italy, and its surroundings, seen by the ROSIS sensor in"
@@ -261,19 +230,9 @@ KSC = RemoteScene(
     labels=_file("a/a6/KSC_gt.mat"),
     shape=(512, 614, 176),
     class_names=_numbered(
-        "Scrub",
-        "Willow swamp",
-        "Cabbage palm hammock",
-        "Cabbage palm/oak hammock",
-        "Slash pine",
-        "Oak/broadleaf hammock",
-        "Hardwood swamp",
-        "Graminoid marsh",
-        "Spartina marsh",
-        "Cattail marsh",
-        "Salt marsh",
-        "Mud flats",
-        "Water",
+        "Scrub, Willow swamp, Cabbage palm hammock, Cabbage palm/oak hammock, Slash pine, "
+        "Oak/broadleaf hammock, Hardwood swamp, Graminoid marsh, Spartina marsh, "
+        "Cattail marsh, Salt marsh, Mud flats, Water"
     ),
     about=(
         "Wetlands at the Kennedy Space Center, Florida, seen by the AVIRIS sensor on 23 March 1996"
@@ -294,20 +253,9 @@ BOTSWANA = RemoteScene(
     labels=_file("5/58/Botswana_gt.mat"),
     shape=(1476, 256, 145),
     class_names=_numbered(
-        "Water",
-        "Hippo grass",
-        "Floodplain grasses 1",
-        "Floodplain grasses 2",
-        "Reeds",
-        "Riparian",
-        "Firescar",
-        "Island interior",
-        "Acacia woodlands",
-        "Acacia shrublands",
-        "Acacia grasslands",
-        "Short mopane",
-        "Mixed mopane",
-        "Exposed soils",
+        "Water, Hippo grass, Floodplain grasses 1, Floodplain grasses 2, Reeds, Riparian, "
+        "Firescar, Island interior, Acacia woodlands, Acacia shrublands, Acacia grasslands, "
+        "Short mopane, Mixed mopane, Exposed soils"
     ),
     about=(
         "Swamps and drier woodlands of the Okavango Delta, Botswana, seen by the Hyperion sensor on"

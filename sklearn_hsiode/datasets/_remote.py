@@ -1,14 +1,12 @@
-"""fetch_*: the public scenes that the field compares its methods on."""
+"""fetch_*: the public scenes on which methods are compared."""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -17,15 +15,19 @@ from sklearn.utils._param_validation import Interval, validate_params
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.datasets import _registry as registry
-from sklearn_hsiode.datasets._download import check_hash, download, refusal
+from sklearn_hsiode.datasets._download import check_hash, download
 from sklearn_hsiode.datasets._registry import RemoteFile, RemoteScene
 from sklearn_hsiode.io import read_scene
 
 DataHome: TypeAlias = str | os.PathLike[str] | None
 Fetched: TypeAlias = Bunch | tuple[PixelSamples, np.ndarray]
-Fetcher = TypeVar("Fetcher", bound=Callable[..., Any])
 
-_SHARED_DOC = """\
+_DOC = """\
+Load the <name> scene: <summary>, <bands> bands.
+
+<classes>
+It is downloaded (<size> MB) when it is not there yet.
+
 Parameters
 ----------
 data_home : str or path-like, default=None
@@ -47,7 +49,7 @@ Returns
 dataset : :class:`~sklearn.utils.Bunch`
     With the attributes
 
-    - ``scene`` : :class:`~sklearn_hsiode.Scene` of <shape>, with class names;
+    - ``scene`` : :class:`~sklearn_hsiode.Scene` of shape <shape>, with class names;
     - ``data`` : PixelSamples of shape (n_labelled, <bands>), the labelled pixels;
     - ``target`` : array of shape (n_labelled,), their labels as in the ground truth;
     - ``target_names`` : list of the <n_classes> class names in sorted order of the labels;
@@ -70,7 +72,14 @@ Notes
 The files are <cube> and <labels>, sought at the collection's own address
 and then in a snapshot of it. They appear in the folder when they are complete and have passed
 their check: <check> A server that stays silent for 30 seconds counts as one that cannot help.
-What is tried, and why it fails, goes to the logger ``sklearn_hsiode.datasets``."""
+Each attempt, and why it failed, goes to the logger ``sklearn_hsiode.datasets``.
+
+Examples
+--------
+>>> from sklearn_hsiode.datasets import <fetch>
+>>> <fetch>().scene.shape  # doctest: +SKIP
+<shape>
+"""
 
 _BY_HASH = "both have the expected sha256."
 _LABELS_BY_CONTENT = """\
@@ -79,188 +88,86 @@ its check is a weaker one: it can be read, has the cube's rows and columns, and 
 labels of the <n_classes> classes."""
 
 
-def _fetcher(scene: RemoteScene) -> Callable[[Fetcher], Fetcher]:
-    """Check a fetcher's arguments, and write the part of its docstring that all share."""
-    facts = {
-        "<shared>": _SHARED_DOC,
-        "<check>": _LABELS_BY_CONTENT if scene.labels.sha256 is None else _BY_HASH,
+_CONSTRAINTS = {
+    "data_home": [str, os.PathLike, None],
+    "download_if_missing": ["boolean"],
+    "return_X_y": ["boolean"],
+    "n_retries": [Interval(Integral, 0, None, closed="left")],
+    "delay": [Interval(Real, 0, None, closed="left")],
+}
+
+
+class Fetcher(Protocol):
+    """Signature of the fetchers."""
+
+    def __call__(
+        self,
+        data_home: DataHome = None,
+        *,
+        download_if_missing: bool = True,
+        return_X_y: bool = False,
+        n_retries: int = 3,
+        delay: float = 1.0,
+    ) -> Fetched: ...
+
+
+def _fetcher(key: str, summary: str, classes: str) -> Fetcher:
+    """Make the function that fetches a scene of the registry, with its docstring."""
+
+    def fetch(
+        data_home: DataHome = None,
+        *,
+        download_if_missing: bool = True,
+        return_X_y: bool = False,
+        n_retries: int = 3,
+        delay: float = 1.0,
+    ) -> Fetched:
+        scene = getattr(registry, key)
+        return _fetch(scene, data_home, download_if_missing, return_X_y, n_retries, delay)
+
+    scene: RemoteScene = getattr(registry, key)
+    n_bytes = sum(file.size or 0 for file in (scene.cube, scene.labels))
+    fetch.__name__ = fetch.__qualname__ = f"fetch_{key.lower()}"
+    doc = _DOC
+    for mark, fact in {
+        "<check>": _BY_HASH if scene.labels.sha256 else _LABELS_BY_CONTENT,
+        "<fetch>": fetch.__name__,
+        "<name>": scene.name,
+        "<summary>": summary,
+        "<classes>": classes,
+        "<size>": f"{n_bytes / 1e6:.2g}",
         "<folder>": scene.folder,
-        "<shape>": f"shape {scene.shape}",
+        "<shape>": str(scene.shape),
         "<bands>": str(scene.shape[2]),
         "<n_classes>": str(len(scene.class_names)),
         "<cube>": f"``{scene.cube.name}``",
         "<labels>": f"``{scene.labels.name}``",
-    }
-
-    def decorate(fetch: Fetcher) -> Fetcher:
-        doc = inspect.cleandoc(fetch.__doc__ or "")
-        for mark, fact in facts.items():
-            doc = doc.replace(mark, fact)
-        fetch.__doc__ = doc
-        return validate_params(
-            {
-                "data_home": [str, os.PathLike, None],
-                "download_if_missing": ["boolean"],
-                "return_X_y": ["boolean"],
-                "n_retries": [Interval(Integral, 0, None, closed="left")],
-                "delay": [Interval(Real, 0, None, closed="left")],
-            },
-            prefer_skip_nested_validation=True,
-        )(fetch)
-
-    return decorate
+    }.items():
+        doc = doc.replace(mark, fact)
+    fetch.__doc__ = doc
+    return validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)(fetch)
 
 
-@_fetcher(registry.INDIAN_PINES)
-def fetch_indian_pines(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the Indian Pines scene: fields and forest in Indiana, AVIRIS, 200 bands.
-
-    10249 labelled pixels in 16 very unequal classes, of which the smallest has 20. It is
-    downloaded (6.0 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_indian_pines
-    >>> fetch_indian_pines().scene  # doctest: +SKIP
-    Scene('Indian Pines': 145 x 145 pixels, 200 bands, uint16, 10249 labelled pixels in 16 classes)
-    """
-    return _fetch(
-        registry.INDIAN_PINES, data_home, download_if_missing, return_X_y, n_retries, delay
-    )
-
-
-@_fetcher(registry.SALINAS)
-def fetch_salinas(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the Salinas scene: vegetables and vineyards in California, AVIRIS, 204 bands.
-
-    54129 labelled pixels in 16 classes. It is downloaded (27 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_salinas
-    >>> X, y = fetch_salinas(return_X_y=True)  # doctest: +SKIP
-    >>> X.shape  # doctest: +SKIP
-    (54129, 204)
-    """
-    return _fetch(registry.SALINAS, data_home, download_if_missing, return_X_y, n_retries, delay)
-
-
-@_fetcher(registry.SALINAS_A)
-def fetch_salinas_a(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the Salinas-A scene: a small and easy part of Salinas, AVIRIS, 204 bands.
-
-    5348 labelled pixels in 6 classes, whose labels are 1, 10, 11, 12, 13 and 14. It is
-    downloaded (1.5 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_salinas_a
-    >>> fetch_salinas_a().scene  # doctest: +SKIP
-    Scene('Salinas-A': 83 x 86 pixels, 204 bands, int16, 5348 labelled pixels in 6 classes)
-    """
-    return _fetch(registry.SALINAS_A, data_home, download_if_missing, return_X_y, n_retries, delay)
-
-
-@_fetcher(registry.PAVIA_UNIVERSITY)
-def fetch_pavia_university(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the Pavia University scene: a campus in Italy, ROSIS, 103 bands.
-
-    42776 labelled pixels in 9 classes. It is downloaded (35 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_pavia_university
-    >>> X, y = fetch_pavia_university(return_X_y=True)  # doctest: +SKIP
-    >>> X.shape  # doctest: +SKIP
-    (42776, 103)
-    """
-    return _fetch(
-        registry.PAVIA_UNIVERSITY, data_home, download_if_missing, return_X_y, n_retries, delay
-    )
-
-
-@_fetcher(registry.KSC)
-def fetch_ksc(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the KSC scene: wetlands at the Kennedy Space Center, AVIRIS, 176 bands.
-
-    13 classes. It is downloaded (57 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_ksc
-    >>> fetch_ksc().scene.shape  # doctest: +SKIP
-    (512, 614, 176)
-    """
-    return _fetch(registry.KSC, data_home, download_if_missing, return_X_y, n_retries, delay)
-
-
-@_fetcher(registry.BOTSWANA)
-def fetch_botswana(
-    data_home: DataHome = None,
-    *,
-    download_if_missing: bool = True,
-    return_X_y: bool = False,
-    n_retries: int = 3,
-    delay: float = 1.0,
-) -> Fetched:
-    """Load the Botswana scene: the Okavango Delta from space, Hyperion, 145 bands.
-
-    14 classes. It is downloaded (79 MB) when it is not there yet.
-
-    <shared>
-
-    Examples
-    --------
-    >>> from sklearn_hsiode.datasets import fetch_botswana
-    >>> fetch_botswana().scene.shape  # doctest: +SKIP
-    (1476, 256, 145)
-    """
-    return _fetch(registry.BOTSWANA, data_home, download_if_missing, return_X_y, n_retries, delay)
+fetch_indian_pines = _fetcher(
+    "INDIAN_PINES",
+    "fields and forest in Indiana, AVIRIS",
+    "10249 labelled pixels in 16 very unequal classes, of which the smallest has 20.",
+)
+fetch_salinas = _fetcher(
+    "SALINAS",
+    "vegetables and vineyards in California, AVIRIS",
+    "54129 labelled pixels in 16 classes.",
+)
+fetch_salinas_a = _fetcher(
+    "SALINAS_A",
+    "a small and easy part of Salinas, AVIRIS",
+    "5348 labelled pixels in 6 classes, whose labels are 1, 10, 11, 12, 13 and 14.",
+)
+fetch_pavia_university = _fetcher(
+    "PAVIA_UNIVERSITY", "a campus in Italy, ROSIS", "42776 labelled pixels in 9 classes."
+)
+fetch_ksc = _fetcher("KSC", "wetlands at the Kennedy Space Center, AVIRIS", "13 classes.")
+fetch_botswana = _fetcher("BOTSWANA", "the Okavango Delta from space, Hyperion", "14 classes.")
 
 
 def _fetch(
@@ -287,7 +194,7 @@ def _fetch(
     try:
         scene = _read(remote, cube, labels)
     except (ValueError, TypeError) as error:
-        raise refusal(labels, remote.labels, str(error)) from error
+        raise _refusal(labels, remote.labels, error) from error
 
     X, y = scene.labeled_pixels()
     if return_X_y:
@@ -313,12 +220,23 @@ def _data_home(data_home: DataHome) -> Path:
 
 
 def _present(file: RemoteFile, remote: RemoteScene, home: Path) -> Path | None:
-    """Where a file lies already, or None."""
+    """Path of a file that is there already and has passed its check, or None."""
     for path in (home / file.name, home / remote.folder / file.name):
         if path.exists():
-            check_hash(path, file)
+            try:
+                check_hash(path, file)
+            except ValueError as error:
+                raise _refusal(path, file, error) from error
             return path
     return None
+
+
+def _refusal(path: Path, file: RemoteFile, why: Exception) -> OSError:
+    return OSError(
+        f"{path} is not the {file.name} that is needed: {str(why).rstrip('.')}. It was left as it"
+        " is: move it away to have the file downloaded, or put the right one in its place, for"
+        f" example from {file.urls[0]}"
+    )
 
 
 def _missing(files: list[RemoteFile], remote: RemoteScene, home: Path) -> FileNotFoundError:

@@ -185,7 +185,7 @@ def _spectral_bumps(wavelengths: np.ndarray) -> np.ndarray:
 
 
 def _draw_spectra(bumps: np.ndarray, n_classes: int, random: np.random.RandomState) -> np.ndarray:
-    """Reflectance spectra of the classes: two and two of one family, and therefore similar."""
+    """Reflectance spectra of the classes, which are similar in pairs."""
     families = random.normal(scale=_FAMILY_SPREAD, size=((n_classes + 1) // 2, _N_BUMPS))
     own = random.normal(scale=_CLASS_SPREAD, size=(n_classes, _N_BUMPS))
     return _MEAN_REFLECTANCE * np.exp((families.repeat(2, axis=0)[:n_classes] + own) @ bumps)

@@ -1,4 +1,4 @@
-"""Splitters for pixels of a scene, and how far the patches of a split overlap."""
+"""Splitters for pixels of a scene, and the overlap of the patches of a split."""
 
 from sklearn_hsiode.model_selection._overlap import PatchOverlap, patch_overlap
 from sklearn_hsiode.model_selection._per_class import PerClassShuffleSplit

@@ -1,4 +1,4 @@
-"""patch_overlap: how much of the test pixels' patches a training has seen."""
+"""patch_overlap: the share of test pixels whose patches overlap training patches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn_hsiode._pixels import PixelSamples, require_pixels
 
 
 class PatchOverlap(NamedTuple):
-    """What :func:`patch_overlap` returns.
+    """Result of :func:`patch_overlap`: two shares of the test pixels.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class PatchOverlap(NamedTuple):
 
 
 def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> PatchOverlap:
-    """Tell how far the patches of test pixels overlap those of training pixels.
+    """Measure how far the patches of test pixels overlap those of training pixels.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
     -------
     overlap : PatchOverlap
         Two shares between 0 and 1: `training_center`, the share of test pixels whose patch
-        holds a training pixel in person, and `shared_pixel`, the share whose patch has any
+        holds a training pixel, and `shared_pixel`, the share whose patch has any
         pixel in common with a training pixel's patch.
 
     Raises
@@ -86,7 +86,7 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
 
 
 def check_patch_size(patch_size: Any) -> None:
-    """Raise ValueError unless it is an odd positive integer."""
+    """Raise ValueError unless the size is an odd positive integer."""
     if not isinstance(patch_size, Integral) or patch_size < 1 or patch_size % 2 == 0:
         raise ValueError(f"patch_size must be an odd positive integer, got {patch_size!r}.")
 

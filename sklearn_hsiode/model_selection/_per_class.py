@@ -91,13 +91,20 @@ class PerClassShuffleSplit(BaseShuffleSplit):  # type: ignore[misc]
             Training pixels in random order, so that a part of them, as
             :func:`~sklearn.model_selection.learning_curve` takes, is of all classes and places.
         """
-        if not isinstance(self.n_splits, Integral) or self.n_splits < 1:
-            raise ValueError(f"n_splits must be an integer of at least 1, got {self.n_splits!r}.")
+        check_integers(self, n_splits=1)
         y = checked_labels(self, X, y)
         n_train = training_counts(self.train_size, y)
         rng = check_random_state(self.random_state)
         for train in [drawn_per_class(y, n_train, rng) for _ in range(self.n_splits)]:
             yield rng.permutation(train), np.setdiff1d(np.arange(len(y)), train)
+
+
+def check_integers(splitter: Any, **smallest: int) -> None:
+    """Raise ValueError unless these parameters are integers of at least these values."""
+    for name, least in smallest.items():
+        value = getattr(splitter, name)
+        if not _is_integer(value) or value < least:
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
 
 
 def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
@@ -111,7 +118,7 @@ def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
 
 
 def training_counts(train_size: TrainSize, y: np.ndarray) -> dict[Any, int]:
-    """How many pixels of each class train, by label."""
+    """Number of training pixels of each class, by label."""
     sizes = dict(zip(*(array.tolist() for array in np.unique(y, return_counts=True)), strict=True))
     largest = {label: max(size - 1, 1) for label, size in sizes.items()}
     counts: dict[Any, Any]
@@ -150,7 +157,7 @@ def training_counts(train_size: TrainSize, y: np.ndarray) -> dict[Any, int]:
 def drawn_per_class(
     y: np.ndarray, n_train: Mapping[Any, int], rng: np.random.RandomState
 ) -> np.ndarray:
-    """Rows, in ascending order, of so many random pixels of each class."""
+    """Rows of pixels drawn at random from each class, in ascending order."""
     drawn = [
         rng.permutation(np.flatnonzero(y == label))[:count] for label, count in n_train.items()
     ]

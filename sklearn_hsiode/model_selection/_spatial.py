@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from sklearn_hsiode._pixels import PixelSamples, require_pixels
 from sklearn_hsiode.model_selection._overlap import near
 from sklearn_hsiode.model_selection._per_class import (
     TrainSize,
+    check_integers,
     checked_labels,
     drawn_per_class,
     training_counts,
@@ -45,8 +45,8 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         Rows and columns around a test pixel in which no pixel trains; 0 for none. The default
         is that of patches of 11 x 11 pixels.
     random_state : int, RandomState instance or None, default=None
-        Seed of the order in which blocks are dealt: another seed, another deal. None goes
-        through the scene in row-major order, so that each call splits alike.
+        Seed of the order in which blocks are dealt. None goes through the scene in row-major
+        order, so that each call splits alike.
     train_size : float, int, dict of label to int or None, default=None
         None trains on all pixels that a fold leaves. Otherwise as many of each class, drawn at
         random, as :class:`PerClassShuffleSplit` would take of all pixels, or as many of them as
@@ -76,7 +76,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     See Also
     --------
     PerClassShuffleSplit : The field's random split, whose scores are far higher.
-    patch_overlap : Measures what the buffer takes away.
+    patch_overlap : Measures the overlap that the buffer removes.
 
     Examples
     --------
@@ -161,10 +161,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
                 f"{type(self).__name__} makes its groups itself, from blocks of ground: leave"
                 " groups out, or use scikit-learn's GroupKFold with them."
             )
-        for name, least in (("n_splits", 2), ("block_size", 1), ("buffer", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+        check_integers(self, n_splits=2, block_size=1, buffer=0)
         rows, cols = pixels.scene.shape[:2]
         if self.block_size > max(rows, cols):
             raise ValueError(

@@ -2,15 +2,16 @@
 
 from sklearn_hsiode.nn._contract import SharedStem
 from sklearn_hsiode.nn._networks import ODENet, ResNet
-from sklearn_hsiode.nn._ode import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODEBlock
+from sklearn_hsiode.nn._ode import ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit
+from sklearn_hsiode.nn._solvers import SOLVERS, Solver
 
 __all__ = [
-    "ADAPTIVE_SOLVERS",
-    "FIXED_GRID_SOLVERS",
+    "SOLVERS",
     "ODEBlock",
     "ODENet",
     "ResNet",
     "ResidualUnit",
     "SharedStem",
+    "Solver",
 ]

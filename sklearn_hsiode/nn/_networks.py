@@ -165,3 +165,8 @@ class ODENet(PatchNetwork):
             n_filters, solver=solver, n_steps=n_steps, rtol=rtol, atol=atol, adjoint=adjoint
         )
         super().__init__(n_bands, n_classes, n_filters, body)
+
+    @property
+    def n_function_evaluations(self) -> int:
+        """Evaluations of the ODE's right-hand side in the latest forward pass."""
+        return self.body.n_function_evaluations

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torchdiffeq
 from torch import Tensor, nn
+from torchdiffeq._impl.odeint import SOLVERS as TORCHDIFFEQ_METHODS
 
 from sklearn_hsiode.nn._residual import conv3x3, group_norm
-
-FIXED_GRID_SOLVERS = (
-    "euler",
-    "midpoint",
-    "heun2",
-    "heun3",
-    "rk4",
-    "explicit_adams",
-    "implicit_adams",
-    "fixed_adams",
+from sklearn_hsiode.nn._solvers import (
+    SOLVERS,
+    Tableau,
+    listed_solvers,
+    with_listed_solvers,
 )
-ADAPTIVE_SOLVERS = ("dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun")
-# Butcher tableaus of torchdiffeq's explicit methods for an autonomous f: how each stage, and
-# in the last row the step, weighs the slopes before it.
-TABLEAUS: dict[str, list[list[float]]] = {
-    "euler": [[1]],
-    "midpoint": [[1 / 2], [0, 1]],
-    "heun2": [[1], [1 / 2, 1 / 2]],
-    "heun3": [[1 / 3], [0, 2 / 3], [1 / 4, 0, 3 / 4]],
-    "rk4": [[1 / 3], [-1 / 3, 1], [1, -1, 1], [1 / 8, 3 / 8, 3 / 8, 1 / 8]],
-}
-ADAMS = ("explicit_adams", "implicit_adams", "fixed_adams")
 
 
 @contextmanager
@@ -76,6 +61,54 @@ class Dynamics(nn.Module):
         return self.norm3(z)
 
 
+def explicit_steps(
+    f: Callable[[Tensor | None, Tensor], Tensor],
+    t: Tensor | None,
+    z: Tensor,
+    tableau: Tableau,
+    n_steps: int,
+) -> Tensor:
+    """State after equal explicit steps through a unit of time; f is autonomous."""
+    dt = 1 / n_steps
+    for _ in range(n_steps):
+        slopes: list[Tensor] = []
+        stage = z
+        for weights in tableau:
+            slopes.append(f(t, stage))
+            stage = z
+            for weight, slope in zip(weights, slopes, strict=True):
+                if weight:
+                    stage = stage.add(slope, alpha=dt * weight)
+        z = stage
+    return z
+
+
+class ExplicitRungeKutta:
+    """Explicit steps as a method of torchdiffeq's, whose adjoint takes methods by name only."""
+
+    name = "explicit_runge_kutta"
+
+    def __init__(
+        self, func: Any, y0: Tensor, *, tableau: Tableau, n_steps: int, **unused: Any
+    ) -> None:
+        self.func = func
+        self.y0 = y0
+        self.tableau = tableau
+        self.n_steps = n_steps
+
+    @classmethod
+    def valid_callbacks(cls) -> set[str]:
+        return set()
+
+    def integrate(self, t: Tensor) -> Tensor:
+        end = explicit_steps(self.func, t[0], self.y0, self.tableau, self.n_steps)
+        return torch.stack([self.y0, end])
+
+
+TORCHDIFFEQ_METHODS[ExplicitRungeKutta.name] = ExplicitRungeKutta
+
+
+@with_listed_solvers
 class ODEBlock(nn.Module):
     r"""Solution at :math:`t = 1` of :math:`\dot z = f(z),\ z(0) = x`.
 
@@ -87,12 +120,10 @@ class ODEBlock(nn.Module):
     n_filters : int, default=64
         Channels of input and output.
     solver : str, default="euler"
-        A solver of :func:`torchdiffeq.odeint`, by its name there. On a fixed grid: "euler",
-        "midpoint", "heun2", "heun3", "rk4" (the 3/8 rule), "explicit_adams" (Adams-Bashforth of
-        order 4) and "implicit_adams" (alias "fixed_adams"; the same with one Adams-Moulton
-        correction). Adaptive: "dopri5", "dopri8", "bosh3", "fehlberg2", "adaptive_heun".
-        These choose one step size for the whole batch, so that a result depends on the
-        batch within the tolerances.
+        A name in :data:`sklearn_hsiode.nn.SOLVERS`.
+        <solvers>
+        The adaptive ones choose one step size for the whole batch, so that a result depends on
+        the batch within the tolerances.
     n_steps : int, default=2
         Equal steps of a fixed-grid solver.
     rtol, atol : float, default=1e-3
@@ -110,7 +141,8 @@ class ODEBlock(nn.Module):
     Raises
     ------
     ValueError
-        For an unknown solver, or `n_steps` below 1.
+        For a solver that is not in :data:`SOLVERS`, or neither has a tableau nor is one of
+        torchdiffeq's, or for `n_steps` below 1.
     RuntimeError
         In the forward pass, when an adaptive solver's step size underflows or its state
         holds NaN.
@@ -142,11 +174,14 @@ class ODEBlock(nn.Module):
         adjoint: bool = False,
     ) -> None:
         super().__init__()
-        if solver not in FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS:
+        if solver not in SOLVERS:
             raise ValueError(
-                f"Unknown solver {solver!r}: choose one on a fixed grid ("
-                f"{', '.join(FIXED_GRID_SOLVERS)}) or an adaptive one"
-                f" ({', '.join(ADAPTIVE_SOLVERS)})."
+                f"Unknown solver {solver!r}. {listed_solvers()} Add a method of your own to"
+                " sklearn_hsiode.nn.SOLVERS."
+            )
+        if SOLVERS[solver].tableau is None and solver not in TORCHDIFFEQ_METHODS:
+            raise ValueError(
+                f"torchdiffeq has no method {solver!r}: give its entry in SOLVERS a tableau."
             )
         if n_steps < 1:
             raise ValueError(f"n_steps must be at least 1, got {n_steps}.")
@@ -160,44 +195,36 @@ class ODEBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.dynamics.n_evaluations = 0
-        if self.solver in TABLEAUS and not self.adjoint:
-            solution = self._stepped(x)
+        tableau = SOLVERS[self.solver].tableau
+        if tableau is not None and not self.adjoint:
+            # torchdiffeq compares the times of each step, and a GPU would have to answer first.
+            solution = explicit_steps(self.dynamics, None, x, tableau, self.n_steps)
         else:
             solution = self._solved_by_torchdiffeq(x)
         self.n_function_evaluations = self.dynamics.n_evaluations
         return solution
 
-    def _stepped(self, z: Tensor) -> Tensor:
-        # torchdiffeq compares the times of each step, and a GPU would have to answer first.
-        dt = 1 / self.n_steps
-        for _ in range(self.n_steps):
-            slopes: list[Tensor] = []
-            stage = z
-            for weights in TABLEAUS[self.solver]:
-                slopes.append(self.dynamics(None, stage))
-                stage = z
-                for weight, slope in zip(weights, slopes, strict=True):
-                    if weight:
-                        stage = stage.add(slope, alpha=dt * weight)
-            z = stage
-        return z
-
     def _solved_by_torchdiffeq(self, x: Tensor) -> Tensor:
         odeint = torchdiffeq.odeint_adjoint if self.adjoint else torchdiffeq.odeint
+        solver, method = SOLVERS[self.solver], self.solver
+        rtol, atol = self.rtol, self.atol
         options: dict[str, Any] = {}
-        if self.solver in FIXED_GRID_SOLVERS:
+        if solver.tableau is not None and method not in TORCHDIFFEQ_METHODS:
+            method = ExplicitRungeKutta.name
+            options = {"tableau": solver.tableau, "n_steps": self.n_steps}
+        elif not solver.adaptive:
             options["grid_constructor"] = self._grid
-        if self.solver in ADAMS:
-            options["max_order"] = 4  # higher orders diverge on dynamics with kinks, as relu's
-        # Adams' corrector would iterate until the whole batch agrees within the tolerances, and
-        # a result depend on its batch: without tolerances, it corrects once.
-        rtol, atol = (1e9, 1e9) if self.solver in ADAMS else (self.rtol, self.atol)
+            if solver.tableau is None:  # a method of Adams's
+                options["max_order"] = 4  # higher ones diverge on dynamics with kinks, as relu's
+                # The corrector would iterate until the whole batch agrees within the tolerances,
+                # and a result depend on its batch: without tolerances, it corrects once.
+                rtol = atol = 1e9
         with explained_failures(self.solver):
             states: Tensor = odeint(
                 self.dynamics,
                 x,
                 torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device),
-                method=self.solver,
+                method=method,
                 rtol=rtol,
                 atol=atol,
                 options=options,
@@ -210,6 +237,7 @@ class ODEBlock(nn.Module):
         return t[0] + (t[-1] - t[0]) * grid
 
     def extra_repr(self) -> str:
-        if self.solver in FIXED_GRID_SOLVERS:
-            return f"solver={self.solver!r}, n_steps={self.n_steps}, adjoint={self.adjoint}"
-        return f"solver={self.solver!r}, rtol={self.rtol}, atol={self.atol}, adjoint={self.adjoint}"
+        steps = f"n_steps={self.n_steps}"
+        if SOLVERS[self.solver].adaptive:
+            steps = f"rtol={self.rtol}, atol={self.atol}"
+        return f"solver={self.solver!r}, {steps}, adjoint={self.adjoint}"

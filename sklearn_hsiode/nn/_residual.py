@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 def group_norm(n_filters: int) -> nn.GroupNorm:
-    """``GroupNorm(32, 64)`` and its like: up to 32 groups, each of two channels or more."""
+    """Group normalisation with at most 32 groups, each of two channels or more."""
     n_groups = math.gcd(32, n_filters)
     # A group of one channel on a 1 x 1 map would be normalised to nothing.
     return nn.GroupNorm(n_groups if n_groups < n_filters else max(n_filters // 2, 1), n_filters)

@@ -15,7 +15,7 @@ from sklearn_hsiode.plotting._layout import import_pyplot, shared_place, whole_n
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What stands on the vertical axis of each panel, and the lines in it by their key.
+# Label of each panel's vertical axis, and the lines in it by their key.
 PANELS: dict[str, dict[str, str]] = {
     "loss": {"loss": "training", "validation_loss": "validation"},
     "validation score\n(accuracy, 0 to 1)": {"validation_score": "validation"},
@@ -27,7 +27,7 @@ _FEW_EPOCHS = 30
 class TrainingHistoryDisplay:
     """Loss, validation score and function evaluations of a training, epoch by epoch.
 
-    Make one with :meth:`from_estimator`. What is given here is kept as attributes.
+    Make one with :meth:`from_estimator`. The parameters are kept as attributes.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class TrainingHistoryDisplay:
     ax_ : matplotlib Axes
         The panel of the loss.
     axes_ : list of matplotlib Axes
-        All panels from top to bottom. What was not recorded has none.
+        All panels from top to bottom, one for each quantity that was recorded.
     figure_ : matplotlib Figure
         The figure around them.
     lines_ : dict of str to matplotlib Line2D

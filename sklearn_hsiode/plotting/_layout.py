@@ -1,4 +1,4 @@
-"""Axes and legends, what the displays share of matplotlib."""
+"""Axes and legends of the displays."""
 
 from __future__ import annotations
 

@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 class ClassificationMapDisplay:
     """A map of predicted classes, with the ground truth beside it where there is one.
 
-    Make one with :meth:`from_estimator` or :meth:`from_predictions`. What is given here is
-    kept as attributes.
+    Make one with :meth:`from_estimator` or :meth:`from_predictions`. The parameters are kept
+    as attributes.
 
     Parameters
     ----------
     class_map : array of shape (rows, cols)
         Predicted class of each pixel, 0 or ``""`` for none.
     classes : array of shape (n_classes,)
-        Sorted labels; the place of a class among them decides on its colour.
+        Sorted labels; the position of a class among them decides its colour.
     truth : array of shape (rows, cols), default=None
         True class of each pixel, 0 or ``""`` for unlabelled pixels.
     class_names : dict, default=None
         Label to name.
     name : str, default=None
-        What the scene is called, for the title of a new figure.
+        Name of the scene, for the title of a new figure.
 
     Attributes
     ----------
@@ -106,14 +106,8 @@ class ClassificationMapDisplay:
             A fitted classifier or pipeline, which predicts labels of the scene.
         scene : Scene
             The image.
-        with_truth : bool, default=True
-            Draw the ground truth on the left, where the scene has labels.
-        mark_errors : bool, default=False
-            Draw in white the labelled pixels whose predicted class is wrong.
-        legend : bool, default=True
-            Name beside the map the classes that occur.
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_predictions`.
+        with_truth, mark_errors, legend, ax
+            As in :meth:`from_predictions`.
 
         Returns
         -------
@@ -150,8 +144,8 @@ class ClassificationMapDisplay:
             The image, with or without labels.
         class_map : array of shape (rows, cols)
             Predicted class of each pixel, in the scene's own label values; 0 (or ``""`` among
-            strings, or a masked value) where there is no prediction. What it holds of invalid
-            pixels is not drawn. Predictions ``y`` of some pixels ``X`` become such a map by
+            strings, or a masked value) where there is no prediction. Its values at invalid
+            pixels are ignored. Predictions ``y`` of some pixels ``X`` become such a map by
             ``class_map = np.zeros(scene.shape[:2], int); class_map[X.rows, X.cols] = y``.
         with_truth : bool, default=True
             Draw the ground truth on the left, where the scene has labels.
@@ -172,9 +166,9 @@ class ClassificationMapDisplay:
         Raises
         ------
         ValueError
-            When the map has not the scene's rows and columns or holds labels that neither
-            the scene's raster nor its class names do, or errors are to be marked without
-            a ground truth.
+            When the map differs from the scene in rows or columns, or holds labels that
+            neither the scene's raster nor its class names have, or errors are to be marked
+            without a ground truth.
         TypeError
             When the map holds neither integers nor strings.
         """
@@ -222,14 +216,8 @@ class ClassificationMapDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_predictions`.
-        with_truth : bool, default=True
-            Draw the ground truth on the left, where there is one.
-        mark_errors : bool, default=False
-            Draw in white the labelled pixels whose predicted class is wrong.
-        legend : bool, default=True
-            Name beside the map the classes that occur.
+        ax, with_truth, mark_errors, legend
+            As in :meth:`from_predictions`.
 
         Returns
         -------

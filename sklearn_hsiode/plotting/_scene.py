@@ -26,7 +26,7 @@ _OUTSIDE = 50.0  # nanometres beyond the last band in which that band still coun
 class SceneDisplay:
     """A scene in false colour, with its labels over it on request.
 
-    Make one with :meth:`from_scene`. What is given here is kept as attributes.
+    Make one with :meth:`from_scene`. The parameters are kept as attributes.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class SceneDisplay:
     labels : array of shape (rows, cols), default=None
         Class of each pixel.
     classes : array of shape (n_classes,), default=None
-        Sorted labels; the place of a class among them decides on its colour.
+        Sorted labels; the position of a class among them decides its colour.
     class_names : dict, default=None
         Label to name.
     bands : tuple of int, default=None
@@ -156,14 +156,8 @@ class SceneDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, by default a new figure.
-        with_labels : bool, default=False
-            Draw the labels over the image.
-        alpha : float, default=0.6
-            Opacity of the labels, from 0 to 1.
-        legend : bool, default=True
-            Name the classes beside the picture where labels are drawn.
+        ax, with_labels, alpha, legend
+            As in :meth:`from_scene`.
 
         Returns
         -------

@@ -24,14 +24,14 @@ _LINE_STYLES = ("-", "--", ":", "-.")
 class SpectraDisplay:
     """Mean spectra of classes, in a band of one standard deviation to either side.
 
-    Make one with :meth:`from_scene`. What is given here is kept as attributes.
+    Make one with :meth:`from_scene`. The parameters are kept as attributes.
 
     Parameters
     ----------
     mean, std : array of shape (n_classes, bands)
         Mean and population standard deviation of each class in each band.
     class_names : list of str
-        What the classes are called.
+        Names of the classes.
     wavelengths : array of shape (bands,), default=None
         Centre wavelength of each band in nanometres. Without them, the bands are counted
         from 0.
@@ -146,12 +146,8 @@ class SpectraDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw, as in :meth:`from_scene`.
-        spread : bool, default=True
-            Draw the standard deviation.
-        legend : bool, default=True
-            Name the classes beside the picture.
+        ax, spread, legend
+            As in :meth:`from_scene`.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
 from sklearn_hsiode._gather import ArrayGatherer
 from sklearn_hsiode.datasets import make_scene
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS
+from sklearn_hsiode.nn import SOLVERS
 
 few_examples = settings(deadline=None, max_examples=20)
 SMALL = {
@@ -165,7 +165,7 @@ def test_any_number_of_filters(new, n_filters, pixels):
     np.testing.assert_allclose(given.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("solver", FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS)
+@pytest.mark.parametrize("solver", list(SOLVERS))
 @pytest.mark.parametrize("adjoint", [False, True])
 def test_every_solver_trains(pixels, solver, adjoint):
     X, y = pixels
@@ -384,7 +384,7 @@ def test_an_unknown_name_lists_the_known_ones(new, pixels, name, value, names):
 def test_an_unknown_solver_lists_the_known_ones(pixels, solver):
     with pytest.raises(ValueError, match="'solver'") as error:
         ode_net(solver=solver).fit(*pixels)
-    assert all(f"'{known}'" in str(error.value) for known in FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS)
+    assert all(f"'{known}'" in str(error.value) for known in SOLVERS)
 
 
 @both

@@ -231,11 +231,11 @@ def test_an_ode_net_under_euler_is_a_resnet_of_units_with_tied_weights(n_steps):
 def test_the_solver_and_what_steers_it_reach_the_body():
     rk4 = small(ODENet, solver="rk4", n_steps=3)
     rk4(patches(1, 9))
-    assert rk4.body.n_function_evaluations == 12
+    assert rk4.n_function_evaluations == 12
     loose, tight = (small(ODENet, solver="dopri5", rtol=t, atol=t) for t in (1e-1, 1e-7))
     for network in (loose, tight):
         network(patches(1, 9))
-    assert tight.body.n_function_evaluations > loose.body.n_function_evaluations
+    assert tight.n_function_evaluations > loose.n_function_evaluations
 
 
 def test_an_ode_net_trained_by_the_adjoint_has_the_same_logits_and_other_gradients():

@@ -8,16 +8,15 @@ import pytest
 import torch
 import torchdiffeq
 from scipy.integrate import solve_ivp
-from torchdiffeq._impl.odeint import SOLVERS
 
-from sklearn_hsiode.nn import ADAPTIVE_SOLVERS, FIXED_GRID_SOLVERS, ODEBlock, ResidualUnit
+from sklearn_hsiode.nn import SOLVERS, ODEBlock, ResidualUnit
 
 EVALUATIONS_PER_STEP = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4}
-ORDER = {"euler": 1, "midpoint": 2, "heun2": 2, "heun3": 3, "rk4": 4}
-ALL_SOLVERS = FIXED_GRID_SOLVERS + ADAPTIVE_SOLVERS
+FIXED_GRID_SOLVERS = [name for name, solver in SOLVERS.items() if not solver.adaptive]
+ADAPTIVE_SOLVERS = [name for name, solver in SOLVERS.items() if solver.adaptive]
 N_FILTERS = 4
 
-all_solvers = pytest.mark.parametrize("solver", ALL_SOLVERS)
+all_solvers = pytest.mark.parametrize("solver", list(SOLVERS))
 adaptive_solvers = pytest.mark.parametrize("solver", ADAPTIVE_SOLVERS)
 both_ways = pytest.mark.parametrize("adjoint", [False, True], ids=["backprop", "adjoint"])
 many_steps = pytest.mark.parametrize("n_steps", [1, 2, 3, 7])
@@ -120,7 +119,7 @@ def test_midpoint_steps_are_those_of_its_formula(n_steps):
 
 
 @many_steps
-@pytest.mark.parametrize("solver", ORDER)
+@pytest.mark.parametrize("solver", EVALUATIONS_PER_STEP)
 def test_the_steps_are_those_of_torchdiffeq(solver, n_steps):
     ode, x = block(solver, n_steps=n_steps), image()
     times = torch.linspace(0, 1, n_steps + 1, dtype=x.dtype)
@@ -128,10 +127,12 @@ def test_the_steps_are_those_of_torchdiffeq(solver, n_steps):
     torch.testing.assert_close(ode(x), expected)
 
 
-@pytest.mark.parametrize("solver", ORDER)
+@pytest.mark.parametrize("solver", FIXED_GRID_SOLVERS)
 def test_halving_the_steps_divides_the_error_by_two_to_the_order(solver):
-    coarse, fine = (error(smooth_block, solver, n_steps=n) for n in (4, 8))
-    assert np.log2(coarse / fine) > ORDER[solver] - 0.5
+    # Adams's methods take their first two steps with rk4, which few steps would show.
+    few = 4 if solver in EVALUATIONS_PER_STEP else 32
+    coarse, fine = (error(smooth_block, solver, n_steps=n) for n in (few, 2 * few))
+    assert abs(np.log2(coarse / fine) - SOLVERS[solver].order) < 0.5
 
 
 @pytest.mark.parametrize("solver", FIXED_GRID_SOLVERS)
@@ -216,7 +217,7 @@ def test_on_a_fixed_grid_a_sample_does_not_depend_on_its_batch(solver, n_steps):
         torch.testing.assert_close(ode(x), one_by_one, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("solver", ORDER)
+@pytest.mark.parametrize("solver", EVALUATIONS_PER_STEP)
 def test_explicit_steps_on_a_grid_compile_into_one_graph(solver):
     # PyTorch refuses a full graph where values, such as those of times, decide what follows.
     ode, x = block(solver, n_steps=2), image()
@@ -341,16 +342,12 @@ def test_the_block_has_as_many_parameters_as_in_the_paper():
     assert sum(parameter.numel() for parameter in ODEBlock(64).parameters()) == 74_112
 
 
-def test_every_solver_of_torchdiffeq_is_offered_but_the_one_that_leaves_pytorch():
-    assert set(ALL_SOLVERS) == set(SOLVERS) - {"scipy_solver"}
-
-
 @pytest.mark.parametrize("solver", ["", "Euler", "rk45", "dopri", "scipy_solver", None, 4])
 def test_an_unknown_solver_is_an_error_that_lists_every_known_one(solver):
     with pytest.raises(ValueError, match=f"Unknown solver {re.escape(repr(solver))}") as caught:
         ODEBlock(4, solver=solver)
     listed = re.findall(r"\w+", str(caught.value))
-    assert set(ALL_SOLVERS) <= set(listed)
+    assert set(SOLVERS) <= set(listed)
 
 
 @pytest.mark.parametrize("n_steps", [0, -1, -100])

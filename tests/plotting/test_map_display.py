@@ -6,8 +6,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode._colors import ERROR_COLOR, NO_CLASS_COLOR, class_colors
-from sklearn_hsiode.plotting import ClassificationMapDisplay
+from sklearn_hsiode._colors import ERROR_COLOR, NO_CLASS_COLOR
+from sklearn_hsiode.plotting import ClassificationMapDisplay, class_colors
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode._colors import INVALID_COLOR, class_colors
-from sklearn_hsiode.plotting import SceneDisplay
+from sklearn_hsiode._colors import INVALID_COLOR
+from sklearn_hsiode.plotting import SceneDisplay, class_colors
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 WAVELENGTHS = [450, 550, 650, 850, 1600]

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode._colors import class_colors
-from sklearn_hsiode.plotting import SpectraDisplay
+from sklearn_hsiode.plotting import SpectraDisplay, class_colors
 
 pytestmark = pytest.mark.usefixtures("pyplot")
 
