@@ -18,7 +18,6 @@ import torch
 
 from sklearn_hsiode._scene import Scene
 
-FORMAT = 1
 # Parameters that a benchmark sets itself, or that do not change what a model learns.
 NEUTRAL = ("random_state", "device", "n_jobs", "verbose")
 # Lists of estimators, whose parameters are told one by one.
@@ -34,7 +33,6 @@ def benchmark_settings(
 ) -> dict[str, Any]:
     """What the runs of one file have in common, with hashes of the scene and of the splits."""
     return {
-        "format": FORMAT,
         "scene": repr(scene),
         "scene_sha256": digest([scene.cube, scene.mask, scene.labels]),
         "cv": [_text(splitter) for splitter in splitters],
