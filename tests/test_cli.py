@@ -17,8 +17,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn_hsiode import __version__
 from sklearn_hsiode import _cli as cli
 from sklearn_hsiode._cli import experiments as commands
-from sklearn_hsiode.benchmark._models import MODELS, PAPER, Recipe
-from sklearn_hsiode.benchmark._solvers import solver_models
+from sklearn_hsiode.benchmark import PAPER, Recipe, solver_models
+from sklearn_hsiode.benchmark._models import MODELS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 
@@ -258,7 +258,8 @@ def test_options_of_the_networks_arrive(files, asked_for):
         assert (recipe.patch_size, recipe.components, recipe.padding) == (7, 4, "zero")
         assert recipe.training == PAPER.training | {"max_epochs": 2, "device": "cpu"}
         if solving:
-            assert recipe.solving == PAPER.solving | {"solver": "rk4", "n_steps": 3}
+            own = PAPER.networks["ode-net"] | {"solver": "rk4", "n_steps": 3}
+            assert recipe.networks == {"ode-net": own}
     assert PAPER.training["max_epochs"] == 160
 
 

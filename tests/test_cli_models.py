@@ -8,7 +8,9 @@ from sklearn.svm import SVC
 
 from sklearn_hsiode import Scene, load_model, predict_map, read_scene, save_model
 from sklearn_hsiode import _cli as cli
+from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.nn import SOLVERS
 
 pytest.importorskip("skops")
 rasterio = pytest.importorskip("rasterio")
@@ -197,6 +199,18 @@ def test_what_a_model_cannot_be_trained_with_is_refused(files, tmp_path, capsys,
     assert not (tmp_path / "a.model").exists()
 
 
+@pytest.mark.parametrize("command", ["train", "benchmark"])
+def test_help_names_the_own_options_of_every_network(command, capsys):
+    with pytest.raises(SystemExit):
+        run(command, "--help")
+    printed = " ".join(capsys.readouterr().out.split())
+    for entry in NETWORKS.values():
+        for name, explanation in entry.options.items():
+            assert f"--{name.replace('_', '-')}" in printed
+            assert explanation in printed
+    assert all(solver in printed for solver in SOLVERS)
+
+
 @pytest.mark.parametrize("out", ["folder.tif", "map.jpg", ""])
 def test_a_map_is_a_geotiff_and_no_folder(files, model, tmp_path, capsys, out):
     (tmp_path / "folder.tif").mkdir()
@@ -307,7 +321,8 @@ def test_a_failure_that_nobody_thought_of_is_one_line(files, model, monkeypatch,
 def test_probabilities_that_a_model_has_not_are_refused(files, model, tmp_path, capsys):
     for option in ("--proba", "--confidence"):
         assert run("map", "--model", model, *files[:2], "--out", "map.tif", option) == 1
-        assert "--model random-forest, logistic-regression" in capsys.readouterr().err
+        names = "ode-net, resnet, random-forest, logistic-regression"
+        assert f"train --model {names}" in capsys.readouterr().err
         assert not (tmp_path / "map.tif").exists()
 
 

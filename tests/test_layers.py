@@ -35,7 +35,10 @@ LAYERS = {
     "datasets": {"_labels", "_scene", "_pixels", "io"},
     "model_selection": {"_patches", "_pixels"},
     "metrics": {"_labels"},
-    "persistence": {"classifiers", "io", "_scene"},
+    "persistence": {
+        *("_patches", "_scene", "_spectral", "baselines", "classifiers", "io", "metrics"),
+        "model_selection",
+    },
     "_colors": {"_labels"},
     "_map_file": {"_colors", "_labels", "_scene", "io"},
     "_mapping": {"_bands", "_labels", "_map_file", "_patches", "_pixels", "_scene"},

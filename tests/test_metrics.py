@@ -1,19 +1,24 @@
 """Metrics are those of the field's tables, by whichever way they are computed."""
 
+import copy
+import pickle
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, recall_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 
 from sklearn_hsiode.metrics import (
+    MEASURES,
     SCORERS,
     ClassificationSummary,
+    Measure,
     average_accuracy_score,
     average_accuracy_scorer,
     classification_summary,
@@ -216,8 +221,36 @@ def test_a_summary_has_the_scores_of_each_repeat():
     for name, function in zip(
         ("overall_accuracy", "average_accuracy", "kappa"), FUNCTIONS, strict=True
     ):
-        values = getattr(summary, name)
-        np.testing.assert_array_equal(values, [function(TRUE, pred) for pred in REPEATS])
+        expected = [function(TRUE, pred) for pred in REPEATS]
+        np.testing.assert_array_equal(getattr(summary, name), expected)
+        np.testing.assert_array_equal(summary.scores[name], expected)
+    assert list(summary.scores) == list(MEASURES)
+
+
+def test_a_measure_that_is_added_has_a_row_and_an_attribute(monkeypatch):
+    monkeypatch.setitem(MEASURES, "f1", Measure("F1", partial(f1_score, average="macro")))
+    names = {1: "F1", 2: "oats", 5: "soil"}
+    summary = classification_summary([TRUE] * 2, [TRUE, TRUE[::-1]], class_names=names)
+    assert list(summary.rows()) == ["F1 (1)", "oats", "soil", "OA", "AA", "kappa", "F1"]
+    expected = [1, f1_score(TRUE, TRUE[::-1], average="macro")]
+    np.testing.assert_array_equal(summary.f1, expected)
+    assert f"| F1      | {100 * np.mean(expected):.2f} ±" in str(summary)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda summary: pickle.loads(pickle.dumps(summary))]
+)
+def test_a_copy_of_a_summary_has_its_scores(copied):
+    summary = classification_summary(TRUE, PRED)
+    assert copied(summary).kappa == summary.kappa
+    assert str(copied(summary)) == str(summary)
+
+
+def test_a_summary_has_no_attribute_that_is_no_measure():
+    summary = classification_summary(TRUE, PRED)
+    assert not hasattr(summary, "f1")
+    with pytest.raises(AttributeError, match="'ClassificationSummary' object has no attribute 'x'"):
+        _ = summary.x
 
 
 def test_its_rows_are_mean_and_population_deviation_over_repeats():

@@ -11,25 +11,29 @@ from typing import Any
 from sklearn_hsiode._cli.options import (
     add_command,
     add_network,
+    add_network_options,
     add_scene,
     add_seed,
-    add_solver,
     chosen_recipe,
     opened,
     share_or_number,
 )
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.benchmark._benchmark import run_benchmark
-from sklearn_hsiode.benchmark._maps import draw_maps
-from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
-from sklearn_hsiode.benchmark._run import Run
-from sklearn_hsiode.benchmark._solvers import (
+from sklearn_hsiode.benchmark import (
+    Run,
+    benchmark_models,
+    draw_maps,
     draw_solvers,
     resolved_accuracy,
+    results_table,
+    run_benchmark,
     solver_models,
     solvers_table,
+    write_tables,
 )
-from sklearn_hsiode.benchmark._tables import overlap_sentence, results_table, write_tables
+from sklearn_hsiode.benchmark._models import MODELS
+from sklearn_hsiode.benchmark._tables import overlap_sentence
+from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
@@ -92,8 +96,8 @@ def add_experiments(subparsers: Any) -> None:
         parser.add_argument("--repeats", type=int, help=f"of the splits (default {repeats})")
         parser.add_argument("--n-jobs", type=int, help="runs at the same time (default: 1)")
         add_network(parser)
-    solvers_parser.set_defaults(protocol="paper", solver=None, n_steps=None)
-    add_solver(benchmark_parser)
+    solvers_parser.set_defaults(protocol="paper")
+    add_network_options(benchmark_parser)
     _add_protocol(benchmark_parser)
 
 
@@ -122,7 +126,7 @@ def demo(options: argparse.Namespace) -> None:
         raise ValueError("--scene and --labels go together.")
     scene = opened(options) if options.scene else make_scene(random_state=options.random_state)
     print(scene)
-    models = benchmark_models(("ode-net", "resnet", "svm", "random-forest", "coordinates"))
+    models = benchmark_models((*NETWORKS, "svm", "random-forest", "coordinates"))
     cv = PerClassShuffleSplit(0.05, n_splits=1, random_state=options.random_state)
     runs = run_benchmark(scene, models, cv, random_state=options.random_state)
     print(results_table(scene, runs))

@@ -17,15 +17,16 @@ from sklearn_hsiode._cli.options import (
     add_command,
     add_labels,
     add_network,
+    add_network_options,
     add_scene,
     add_seed,
-    add_solver,
     chosen_recipe,
     opened,
 )
 from sklearn_hsiode._mapping import predict_map
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.benchmark._models import MODELS, benchmark_models
+from sklearn_hsiode.benchmark import benchmark_models
+from sklearn_hsiode.benchmark._models import MODELS
 from sklearn_hsiode.benchmark._run import last_step, seeded
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.io import read_scene
@@ -40,6 +41,12 @@ TRAINABLE = [name for name in MODELS if name != "coordinates"]
 
 def add_models(subparsers: Any) -> None:
     """The commands info, train and map."""
+    _add_info(subparsers)
+    _add_train(subparsers)
+    _add_map(subparsers)
+
+
+def _add_info(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         info,
@@ -50,6 +57,8 @@ def add_models(subparsers: Any) -> None:
     parser.add_argument("scene", type=Path, help="file with the image")
     add_labels(parser, required=False)
 
+
+def _add_train(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         train,
@@ -63,10 +72,12 @@ def add_models(subparsers: Any) -> None:
         "--model", choices=TRAINABLE, default="ode-net", help="kind (default %(default)s)"
     )
     add_network(parser)
-    add_solver(parser)
+    add_network_options(parser)
     add_seed(parser)
     _add_overwrite(parser)
 
+
+def _add_map(subparsers: Any) -> None:
     parser = add_command(
         subparsers,
         classify,
@@ -158,11 +169,11 @@ def classify(options: argparse.Namespace) -> None:
     about, model = describe_model(options.model), load_model(options.model)
     scene = read_scene(options.scene, variable=options.variable)
     _print_dropped_bands(scene)
+    with_probabilities = [name for name in TRAINABLE if name != "svm"]
     if {"predict_proba", "confidence"} & set(outputs) and not hasattr(model, "predict_proba"):
         raise ValueError(
             f"--proba and --confidence need a model with probabilities, which {options.model} has"
-            " not (an SVM has none): train --model random-forest, logistic-regression, ode-net or"
-            " resnet."
+            f" not (an SVM has none): train --model {', '.join(with_probabilities)}."
         )
     labels = np.asarray(model.classes_).tolist()
     names = dict(zip(labels, about["class_names"] or map(str, labels), strict=True))
@@ -221,10 +232,8 @@ def _check_outputs(
 
 def _check_options(options: argparse.Namespace) -> None:
     """Refuse what the chosen model does not have."""
-    of_solver = ("solver", "n_steps")
-    of_networks = ("patch_size", "components", "recipe", "epochs", "device", *of_solver)
-    others: dict[str, tuple[str, ...]] = {"ode-net": (), "resnet": of_solver}
-    for name in others.get(options.model, of_networks):
+    of_any = {name for model in MODELS.values() for name in model.options}
+    for name in sorted(of_any - set(MODELS[options.model].options)):
         if getattr(options, name) is not None:
             raise ValueError(
                 f"--{name.replace('_', '-')} does not go with --model {options.model}."

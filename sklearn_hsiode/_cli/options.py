@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from sklearn.utils._param_validation import StrOptions
+
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.benchmark._models import RECIPES, Recipe
+from sklearn_hsiode.benchmark import RECIPES, Recipe
+from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.nn import SOLVERS
 
@@ -96,14 +100,22 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="of the networks: cpu, cuda, cuda:1 (default: auto)")
 
 
-def add_solver(parser: argparse.ArgumentParser) -> None:
-    """--solver and --n-steps."""
-    parser.add_argument(
-        "--solver",
-        choices=SOLVERS,
-        help="of the ODE-net (default: the recipe's)",
-    )
-    parser.add_argument("--n-steps", type=int, help="of a solver on a fixed grid (default 2)")
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Options that some networks alone have, such as --solver."""
+    offered = {
+        name: (entry.classifier, explanation)
+        for entry in NETWORKS.values()
+        for name, explanation in entry.options.items()
+    }
+    for name, (classifier, explanation) in offered.items():
+        constraints = classifier._parameter_constraints[name]
+        choices = [c.options for c in constraints if isinstance(c, StrOptions)]
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(signature(classifier).parameters[name].default),
+            choices=sorted(choices[0]) if choices else None,
+            help=explanation,
+        )
 
 
 def share_or_number(text: str) -> float | int:
@@ -117,27 +129,34 @@ def share_or_number(text: str) -> float | int:
 
 
 def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Recipe:
-    """The chosen recipe, with what the user wants otherwise."""
+    """The chosen recipe, with the user's own options in it."""
     recipe = RECIPES[options.recipe or default]
     training = _given(max_epochs=options.epochs, device=options.device)
-    solving = _given(solver=options.solver, n_steps=options.n_steps)
+    given = {
+        network: _given(**{name: getattr(options, name, None) for name in entry.options})
+        for network, entry in NETWORKS.items()
+    }
+    networks = recipe.networks | {
+        network: recipe.networks.get(network, {}) | own for network, own in given.items() if own
+    }
     recipe = replace(
         recipe,
         **_given(patch_size=options.patch_size, components=options.components),
         training=recipe.training | training,
-        solving=recipe.solving | solving,
+        networks=networks,
     )
     if recipe.components is not None and not 1 <= recipe.components <= scene.n_bands:
         raise ValueError(
             f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
             f" {recipe.components}."
         )
-    solver = recipe.solving.get("solver", "euler")
-    if "n_steps" in solving and SOLVERS[solver].adaptive:
-        raise ValueError(
-            f"--n-steps goes with a solver on a fixed grid, but {solver} chooses its steps: add"
-            " --solver euler, say."
-        )
+    for network, own in given.items():
+        solver = networks.get(network, {}).get("solver", "euler")
+        if "n_steps" in own and SOLVERS[solver].adaptive:
+            raise ValueError(
+                f"--n-steps goes with a solver on a fixed grid, but {solver} chooses its steps: add"
+                " --solver euler, say."
+            )
     return recipe
 
 

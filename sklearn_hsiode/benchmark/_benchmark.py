@@ -18,7 +18,8 @@ from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._fingerprint import benchmark_settings, model_parameters
 from sklearn_hsiode.benchmark._run import (
     Failure,
-    Measure,
+    Job,
+    MeasureOfFit,
     Run,
     last_step,
     run_or_failure,
@@ -27,6 +28,7 @@ from sklearn_hsiode.benchmark._run import (
 from sklearn_hsiode.benchmark._store import ResultsFile, load_map, save_map
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._devices import resolve_device
+from sklearn_hsiode.metrics import MEASURES
 from sklearn_hsiode.model_selection._overlap import check_patch_size
 
 
@@ -39,7 +41,7 @@ def run_benchmark(
     random_state: int = 0,
     folder: str | Path | None = None,
     patch_size: int | None = None,
-    measure: Measure | None = None,
+    measure: MeasureOfFit | None = None,
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> list[Run]:
@@ -124,49 +126,60 @@ def run_benchmark(
         store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
     wanted = [(name, i) for i in range(len(splits)) for name in models]
     finished = {} if store is None else _kept(store, wanted)
-    missing = [key for key in wanted if key not in finished]
     show_epochs = progress and n_jobs in (None, 1)
     jobs = [
-        delayed(run_or_failure)(
+        Job(
             name,
             _prepared(models[name], int(random_state) + i, show_epochs),
-            X,
-            y,
-            splits[i],
             i,
-            int(random_state) + i,
-            patch_size,
-            measure,
+            *splits[i],
+            seed=int(random_state) + i,
+            patch_size=patch_size,
+            measures=MEASURES,
+            measure=measure,
         )
-        for name, i in missing
+        for name, i in wanted
+        if (name, i) not in finished
     ]
+    results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+        delayed(run_or_failure)(job, X, y) for job in jobs
+    )
     bar = tqdm(
-        Parallel(n_jobs=n_jobs, return_as="generator_unordered")(jobs),
+        results,
         total=len(wanted),
         initial=len(finished),
         desc="benchmark",
         unit="run",
-        disable=not progress or not missing,
+        disable=not (progress and jobs),
     )
-    failures = []
-    for run in bar:
-        if isinstance(run, Failure):
-            failures.append(run)
-            bar.write(str(run), file=sys.stderr)
-            continue
-        if store is not None:
-            save_map(store.path.parent, run.model, run.class_map)
-            store.append(run.as_record())
-        finished[run.model, run.split] = run
-    if failures:
-        kept = "" if store is None else f"; the others are kept in {store.path}"
-        raise RuntimeError(
-            f"{len(failures)} of {len(wanted)} runs failed{kept}. The first: {failures[0]}"
-        ) from failures[0].error
+    finished |= _collected(bar, store)
     return [finished[name, i] for name in models for i in range(len(splits))]
 
 
-def _kept(store: ResultsFile, wanted: list[tuple[str, int]]) -> dict[tuple[str, int], Run]:
+Runs = dict[tuple[str, int], Run]  # by model and split
+
+
+def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
+    """Keep every run as soon as it is finished; raise RuntimeError at the end where some failed."""
+    finished, failures = {}, []
+    for result in results:
+        if isinstance(result, Failure):
+            failures.append(result)
+            results.write(str(result), file=sys.stderr)
+            continue
+        if store is not None:
+            save_map(store.path.parent, result.model, result.class_map)
+            store.append(result.as_record())
+        finished[result.model, result.split] = result
+    if failures:
+        kept = "" if store is None else f"; the others are kept in {store.path}"
+        raise RuntimeError(
+            f"{len(failures)} of {results.total} runs failed{kept}. The first: {failures[0]}"
+        ) from failures[0].error
+    return finished
+
+
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]]) -> Runs:
     """The wanted runs that a results file holds already."""
     finished = {}
     for record in store.runs:

@@ -1,11 +1,11 @@
-"""What tells one benchmark from another, and where it ran."""
+"""Settings and hashes that tell one benchmark from another, and where it ran."""
 
 from __future__ import annotations
 
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -15,10 +15,11 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 
+from sklearn_hsiode._memory import FILE_BLOCK, n_items
 from sklearn_hsiode._scene import Scene
 
-FORMAT = 1
 # Parameters that a benchmark sets itself, or that do not change what a model learns.
 NEUTRAL = ("random_state", "device", "n_jobs", "verbose")
 # Lists of estimators, whose parameters are told one by one.
@@ -32,11 +33,10 @@ def benchmark_settings(
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
     **others: Any,
 ) -> dict[str, Any]:
-    """What the runs of one file have in common, with hashes of the scene and of the splits."""
+    """Settings that the runs of one file share, with hashes of the scene and of the splits."""
     return {
-        "format": FORMAT,
         "scene": repr(scene),
-        "scene_sha256": digest([scene.cube, scene.mask, scene.labels]),
+        "scene_sha256": scene_digest(scene),
         "cv": [_text(splitter) for splitter in splitters],
         "splits_sha256": digest([part for split in splits for part in split]),
         **others,
@@ -52,13 +52,28 @@ def model_parameters(model: Any) -> dict[str, str]:
     }
 
 
-def digest(arrays: Sequence[Any]) -> str:
-    """Hash of the types, shapes and values of arrays."""
-    hashed = sha256()
+def scene_digest(scene: Scene) -> str:
+    """Hash of cube, mask and labels; of a cube in a file, some rows are in memory at a time."""
+    hashed = sha256(f"{scene.dtype.str} {scene.shape}".encode())
+    height, width, n_bands = scene.shape
+    n_rows = n_items(FILE_BLOCK, width * n_bands * scene.dtype.itemsize)
+    for rows in gen_batches(height, n_rows):
+        _add_values(hashed, scene.window(rows, slice(0, width)).cube)
+    return digest([scene.mask, scene.labels], hashed)
+
+
+def digest(arrays: Iterable[Any], hashed: Any = None) -> str:
+    """Hash of the types, shapes and values of arrays, behind what is hashed already."""
+    hashed = sha256() if hashed is None else hashed
     for array in arrays:
         hashed.update(f"{array.dtype.str} {array.shape}".encode())
-        hashed.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return hashed.hexdigest()
+        _add_values(hashed, array)
+    text: str = hashed.hexdigest()
+    return text
+
+
+def _add_values(hashed: Any, array: np.ndarray) -> None:
+    hashed.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 @cache

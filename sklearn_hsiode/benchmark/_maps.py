@@ -10,8 +10,8 @@ import numpy as np
 from sklearn_hsiode._colors import NO_CLASS_COLOR, class_colors
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run
-from sklearn_hsiode.benchmark._tables import TITLES
 from sklearn_hsiode.io.writers import complete_file
 
 PANELS_IN_A_ROW = 4
@@ -40,10 +40,7 @@ def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
     X, y = scene.labeled_pixels()
     truth[X.rows, X.cols] = np.searchsorted(scene.classes, y)
     panels = [("ground truth", truth)] + [
-        (
-            f"{TITLES.get(run.model, run.model)}, OA {100 * run.overall_accuracy:.1f} %",
-            run.class_map,
-        )
+        (f"{title_of(run.model)}, OA {100 * run.overall_accuracy:.1f} %", run.class_map)
         for run in runs
         if run.class_map is not None
     ]

@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.baselines import CoordinateClassifier
-from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
+from sklearn_hsiode.classifiers._registry import NETWORKS, NetworkEntry
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 
 
@@ -35,24 +35,25 @@ class Recipe:
         Principal components of the whole scene that stand in for its bands, standardised.
         None takes all bands.
     training : dict, default={}
-        Parameters of both classifiers.
-    solving : dict, default={}
-        Parameters of the ODE-net alone.
+        Parameters of all networks.
+    networks : dict of str to dict, default={}
+        Parameters of one network alone, by its name, such as
+        ``{"ode-net": {"solver": "rk4"}}``.
     """
 
     patch_size: int = 11
     padding: str = "reflect"
     components: int | None = None
     training: dict[str, Any] = field(default_factory=dict)
-    solving: dict[str, Any] = field(default_factory=dict)
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pipeline(self, network: Any) -> Any:
         """The network behind components and patches.
 
         Parameters
         ----------
-        network : ODENetClassifier or ResNetClassifier
-            Gets the parameters of `training`.
+        network : classifier
+            One of the networks, which gets the parameters of `training`.
 
         Returns
         -------
@@ -82,10 +83,37 @@ PAPER = Recipe(
         "augment": False,
         "standardize": False,
     },
-    solving={"solver": "dopri5", "rtol": 1e-3, "atol": 1e-3},
+    networks={"ode-net": {"solver": "dopri5", "rtol": 1e-3, "atol": 1e-3}},
 )
 #: The recipes by name: the paper's, and the defaults of this package.
 RECIPES = {"paper": PAPER, "default": Recipe()}
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model that benchmarks compare.
+
+    Attributes
+    ----------
+    title : str
+        Its name in print.
+    make : callable
+        Called with a :class:`Recipe`; returns the estimator.
+    options : tuple of str, default=()
+        Options of the command line that go with it, apart from those of every command.
+    """
+
+    title: str
+    make: Callable[[Recipe], Any]
+    options: tuple[str, ...] = ()
+
+
+def _network(name: str, entry: NetworkEntry) -> ModelEntry:
+    def make(recipe: Recipe) -> Any:
+        return recipe.pipeline(entry.classifier(**recipe.networks.get(name, {})))
+
+    options = ("patch_size", "components", "recipe", "epochs", "device", *entry.options)
+    return ModelEntry(entry.title, make, options)
 
 
 def _tuned(estimator: Any, grid: dict[str, list[Any]]) -> GridSearchCV:
@@ -114,14 +142,19 @@ def _logistic_regression(recipe: Recipe) -> Any:
     return _tuned(make_pipeline(StandardScaler(), logistic), grid)
 
 
-MODELS: dict[str, Callable[[Recipe], Any]] = {
-    "ode-net": lambda recipe: recipe.pipeline(ODENetClassifier(**recipe.solving)),
-    "resnet": lambda recipe: recipe.pipeline(ResNetClassifier()),
-    "svm": _svm,
-    "random-forest": _random_forest,
-    "logistic-regression": _logistic_regression,
-    "coordinates": lambda recipe: CoordinateClassifier(),
+#: The models by name.
+MODELS: dict[str, ModelEntry] = {
+    **{name: _network(name, entry) for name, entry in NETWORKS.items()},
+    "svm": ModelEntry("SVM", _svm),
+    "random-forest": ModelEntry("random forest", _random_forest),
+    "logistic-regression": ModelEntry("logistic regression", _logistic_regression),
+    "coordinates": ModelEntry("coordinates", lambda recipe: CoordinateClassifier()),
 }
+
+
+def title_of(name: str) -> str:
+    """Title of a model in print; one of the user's is called by its name."""
+    return MODELS[name].title if name in MODELS else name
 
 
 def benchmark_models(
@@ -132,11 +165,12 @@ def benchmark_models(
     Parameters
     ----------
     names : sequence of str, default=all
-        Of "ode-net", "resnet", "svm", "random-forest", "logistic-regression" and
-        "coordinates". The SVM, the forest and the logistic regression see all bands and are
-        tuned by an inner search on the training pixels; "coordinates" sees no spectrum at all.
+        Of the networks "ode-net" and "resnet", and of "svm", "random-forest",
+        "logistic-regression" and "coordinates". The SVM, the forest and the logistic
+        regression see all bands and are tuned by an inner search on the training pixels;
+        "coordinates" sees no spectrum at all.
     recipe : Recipe, default=Recipe()
-        How the two networks see the scene and are trained.
+        How the networks see the scene and are trained.
 
     Returns
     -------
@@ -157,4 +191,4 @@ def benchmark_models(
     unknown = [name for name in names if name not in MODELS]
     if unknown:
         raise ValueError(f"Unknown model {unknown[0]!r}: choose among {', '.join(MODELS)}.")
-    return {name: MODELS[name](recipe) for name in names}
+    return {name: MODELS[name].make(recipe) for name in names}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -10,22 +10,17 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._pixels import PixelSamples
-from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._fingerprint import environment
 from sklearn_hsiode.classifiers import PatchNetClassifier
-from sklearn_hsiode.metrics import (
-    average_accuracy_score,
-    kappa_score,
-    overall_accuracy_score,
-    per_class_accuracy_score,
-)
+from sklearn_hsiode.metrics import Measure, per_class_accuracy_score
+from sklearn_hsiode.metrics._measures import HasScores, scores_of
 from sklearn_hsiode.model_selection import patch_overlap
 
-Measure = Callable[[Any, PixelSamples, np.ndarray], dict[str, float]]
+MeasureOfFit = Callable[[Any, PixelSamples, np.ndarray], dict[str, float]]
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(HasScores):
     """One model, fitted and tested on one split.
 
     Attributes
@@ -38,8 +33,10 @@ class Run:
         Seed of the model.
     n_train, n_test : int
         Number of pixels.
-    overall_accuracy, average_accuracy, kappa : float
-        On the test pixels.
+    scores : dict of str to float or None
+        Value on the test pixels of each of :data:`sklearn_hsiode.metrics.MEASURES`, by its
+        name, None for NaN. Each is an attribute as well: `overall_accuracy`,
+        `average_accuracy`, `kappa`.
     per_class_accuracy : list of float or None
         One per class of the scene, None where the split does not test it.
     fit_seconds, predict_seconds : float
@@ -51,7 +48,7 @@ class Run:
     patch_overlap : list of float or None
         The two shares of :func:`~sklearn_hsiode.model_selection.patch_overlap`.
     measured : dict of str to float or None
-        What the benchmark's `measure` returned, None for NaN.
+        The figures that the benchmark's `measure` returned, None for NaN.
     environment : dict of str to str
         Versions and hardware.
     class_map : array of shape (rows, cols) or None
@@ -64,9 +61,7 @@ class Run:
     random_state: int
     n_train: int
     n_test: int
-    overall_accuracy: float
-    average_accuracy: float
-    kappa: float
+    scores: dict[str, float | None]
     per_class_accuracy: list[float | None]
     fit_seconds: float
     predict_seconds: float
@@ -110,60 +105,70 @@ class Failure:
         return f"{self.model} on split {self.split}: {reason}"
 
 
-def run_or_failure(name: str, model: Any, *arguments: Any) -> Run | Failure:
-    """Fit and test a model; what goes wrong is returned, so that other runs go on."""
+@dataclass(frozen=True)
+class Job:
+    """One model to be fitted and tested on one split, with its seed set already.
+
+    It takes the measures along: in another process there are only those of the package.
+    """
+
+    name: str
+    model: Any
+    number: int
+    train: np.ndarray
+    test: np.ndarray
+    seed: int
+    patch_size: int | None
+    measures: Mapping[str, Measure]
+    measure: MeasureOfFit | None
+
+
+def run_or_failure(job: Job, X: PixelSamples, y: np.ndarray) -> Run | Failure:
+    """Fit and test a model; an error is returned, so that other runs go on."""
     try:
-        return _run(name, model, *arguments)
+        return _run(job, X, y)
     except Exception as error:
-        return Failure(name, arguments[3], error)
+        return Failure(job.name, job.number, error)
 
 
-def _run(
-    name: str,
-    model: Any,
-    X: Any,
-    y: np.ndarray,
-    split: tuple[np.ndarray, np.ndarray],
-    number: int,
-    seed: int,
-    patch_size: int | None,
-    measure: Measure | None,
-) -> Run:
-    train, test = split
-    classes = X.scene.classes
+def _run(job: Job, pixels: Any, labels: np.ndarray) -> Run:
+    train, test = pixels[job.train], pixels[job.test]
+    y_true = labels[job.test]
     start = perf_counter()
-    fitted = model.fit(X[train], y[train])
+    fitted = job.model.fit(train, labels[job.train])
     fitted_at = perf_counter()
     network = last_step(fitted)
     if isinstance(network, PatchNetClassifier) and network.net_.interrupted_:
         raise KeyboardInterrupt  # the network is fitted, but not to the end
-    predicted = fitted.predict(X[test])
+    y_pred = fitted.predict(test)
     predicted_at = perf_counter()
-    accuracies = per_class_accuracy_score(y[test], predicted, labels=classes)
-    overlap = None if patch_size is None else patch_overlap(X[train], X[test], patch_size)
-    measured = {} if measure is None else measure(fitted, X[test], y[test])
+    accuracies = per_class_accuracy_score(y_true, y_pred, labels=pixels.scene.classes)
+    size, measure = job.patch_size, job.measure
     return Run(
-        model=name,
-        split=number,
-        random_state=seed,
+        model=job.name,
+        split=job.number,
+        random_state=job.seed,
         n_train=len(train),
         n_test=len(test),
-        overall_accuracy=overall_accuracy_score(y[test], predicted),
-        average_accuracy=average_accuracy_score(y[test], predicted),
-        kappa=kappa_score(y[test], predicted),
-        per_class_accuracy=[_known(value) for value in accuracies],
+        scores=_numbers(scores_of(y_true, y_pred, job.measures)),
+        per_class_accuracy=[_number(value) for value in accuracies],
         fit_seconds=fitted_at - start,
         predict_seconds=predicted_at - fitted_at,
         n_parameters=getattr(network, "n_parameters_", None),
         n_function_evaluations=getattr(network, "n_function_evaluations_", None),
-        patch_overlap=None if overlap is None else list(overlap),
-        measured={name: _known(value) for name, value in measured.items()},
+        patch_overlap=None if size is None else list(patch_overlap(train, test, size)),
+        measured={} if measure is None else _numbers(measure(fitted, test, y_true)),
         environment=environment(),
-        class_map=_class_map(fitted, X.scene, X[test], predicted) if number == 0 else None,
+        class_map=_class_map(fitted, test, y_pred) if job.number == 0 else None,
     )
 
 
-def _known(value: Any) -> float | None:
+def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: Any) -> float | None:
+    """A plain number, None in place of NaN, which JSON does not know."""
     return None if np.isnan(value) else float(value)
 
 
@@ -179,10 +184,9 @@ def last_step(model: Any) -> Any:
     return inner if inner is model else last_step(inner)
 
 
-def _class_map(
-    fitted: Any, scene: Scene, tested: PixelSamples, predicted: np.ndarray
-) -> np.ndarray:
+def _class_map(fitted: Any, tested: PixelSamples, predicted: np.ndarray) -> np.ndarray:
     """Class of every valid pixel, of which those tested are predicted already."""
+    scene = tested.scene
     codes = np.full(scene.mask.size, -1)
     others = PixelSamples(scene, np.setdiff1d(np.flatnonzero(scene.mask), tested.positions))
     codes[tested.positions] = np.searchsorted(scene.classes, predicted)

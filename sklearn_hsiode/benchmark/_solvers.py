@@ -14,7 +14,8 @@ from sklearn_hsiode.benchmark._models import PAPER, Recipe
 from sklearn_hsiode.benchmark._run import Run, by_model
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
 from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.metrics import mean_and_std, overall_accuracy_score, percentage
+from sklearn_hsiode.metrics import overall_accuracy_score
+from sklearn_hsiode.metrics._summary import mean_and_std, percentage
 
 ADAPTIVE = ("dopri5",)
 TOLERANCE = 1e-3  # the paper's
@@ -38,12 +39,12 @@ RESOLVED = "overall_accuracy_resolved"
 
 
 def solver_models(recipe: Recipe = PAPER) -> dict[str, Any]:
-    """ODE-nets of several solvers, and what they are to be measured against.
+    """ODE-nets of several solvers, and the residual networks that they are compared with.
 
     Parameters
     ----------
     recipe : Recipe, default=PAPER
-        How the networks see the scene and are trained; its `solving` is not used.
+        How the networks see the scene and are trained; its `networks` is not used.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a benchmark keeps: finished runs, line by line, and class maps."""
+"""The files of a benchmark: finished runs, line by line, and class maps."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import numpy as np
 
 from sklearn_hsiode.io.writers import complete_file
 
+FORMAT = 2
+# Scores that stood beside all else in a run of format 1.
+SCORES_OF_FORMAT_1 = ("overall_accuracy", "average_accuracy", "kappa")
 # What a user may rename or what follows from the hashes: told, but not compared.
 INFORMATIVE = ("kind", "scene", "cv")
 MEANINGS = {
@@ -28,14 +31,14 @@ class ResultsFile:
 
     The first line holds the settings, then there is a line for each model's parameters and one
     for each finished run. A last line without its end, left by a killed process, is cut off
-    before the next is written.
+    before the next is written. Lines of format 1 are read as those of format 2.
 
     Parameters
     ----------
     path : path
         The file; it is made, with its folder, when the first line is written.
     settings : dict
-        What all runs of the file have in common, in types that JSON knows.
+        Settings that all runs of the file have in common, in types that JSON knows.
     models : dict of str to dict of str to str
         Parameters of each model, by name.
 
@@ -60,7 +63,7 @@ class ResultsFile:
     ) -> None:
         self.path = path
         self.runs: list[dict[str, Any]] = []
-        self._first = {"kind": "settings", **settings}
+        self._first = {"kind": "settings", "format": FORMAT, **settings}
         self._models = models
         self._known_models: set[str] = set()
         content = path.read_bytes() if path.exists() else b""
@@ -100,7 +103,7 @@ class ResultsFile:
     def _take(self, number: int, line: bytes) -> None:
         wanted: Mapping[str, Any]
         try:
-            entry = json.loads(line)
+            entry = migrated(json.loads(line))
             kind = entry.pop("kind")
             if (number == 1) != (kind == "settings"):
                 raise ValueError("The settings are the first line.")
@@ -137,6 +140,15 @@ class ResultsFile:
 
     def _foreign(self, number: int) -> str:
         return f"Line {number} of {self.path} is not a benchmark's: name another folder."
+
+
+def migrated(entry: dict[str, Any]) -> dict[str, Any]:
+    """A line of a results file in the present format, of whichever it was."""
+    if entry.get("format") == 1:
+        return entry | {"format": FORMAT}
+    scores = {name: entry[name] for name in SCORES_OF_FORMAT_1 if name in entry}
+    others = {name: value for name, value in entry.items() if name not in scores}
+    return others | {"scores": scores} if scores else entry
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

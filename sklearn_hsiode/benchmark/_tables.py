@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,14 @@ from tabulate import tabulate
 
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._markup import STYLES, escaped_latex
+from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, by_model
 from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.metrics import TOTALS, ClassificationSummary, mean_and_std, percentage
+from sklearn_hsiode.metrics import MEASURES, ClassificationSummary
+from sklearn_hsiode.metrics._summary import mean_and_std, percentage
 
-#: How the models of :func:`benchmark_models` are called in print.
-TITLES = {
-    "ode-net": "ODE-net",
-    "resnet": "ResNet",
-    "svm": "SVM",
-    "random-forest": "random forest",
-    "logistic-regression": "logistic regression",
-}
+SECONDS, PARAMETERS = "seconds to fit", "parameters"
 
 
 @dataclass(frozen=True)
@@ -40,11 +35,15 @@ class Cell:
     is_best: bool = False
 
 
-def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") -> str:
-    """The paper's table: a row per class, OA, AA, kappa, seconds to fit, parameters.
+EMPTY = Cell(np.nan, np.nan, "")
 
-    Accuracies and kappa are in per cent, mean ± population standard deviation over the runs
-    that test a class, without a deviation where there is one run; the best of each is bold.
+
+def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") -> str:
+    """The paper's table: a row per class and measure (OA, AA, kappa), seconds to fit, parameters.
+
+    Scores are in per cent, mean ± population standard deviation over the runs that test a
+    class, without a deviation where there is one run; the best of each is bold. A measure of
+    :data:`sklearn_hsiode.metrics.MEASURES` that a run lacks leaves its model's cell empty.
 
     Parameters
     ----------
@@ -72,7 +71,7 @@ def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") ->
         for name, cells in _rows(scene, runs).items()
     ]
     models = list(by_model(runs))
-    headers = ["class", *(escape(TITLES.get(name, name)) for name in models)]
+    headers = ["class", *(escape(title_of(name)) for name in models)]
     align = ("left", *["right"] * len(models))
     return tabulate(body, headers, format_name, colalign=align, disable_numparse=True)
 
@@ -118,15 +117,15 @@ def write_tables(
     folder : path
         Where to; it is made where it is missing. Each file appears when it is complete.
     about : dict, default=None
-        What else ``results.json`` tells of the benchmark under "about", in types that JSON
-        knows.
+        Further facts that ``results.json`` tells of the benchmark under "about", in types that
+        JSON knows.
 
     Returns
     -------
     paths : list of path
     """
     notes = _notes(runs)
-    comments = [f"% {_latex(note)}" for note in notes]
+    comments = [f"% {escaped_latex(note)}" for note in notes]
     texts = {
         "table.md": "\n\n".join([results_table(scene, runs), *notes]) + "\n",
         "table.tex": "\n".join([results_table(scene, runs, "latex"), *comments]) + "\n",
@@ -145,30 +144,40 @@ def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
     """Cells of each row, one per model in order of appearance."""
     grouped = by_model(runs).values()
     n_runs = max(map(len, grouped))
-    scores = [_summary(scene, own).rows() for own in grouped]
+    titles = [measure.title for measure in MEASURES.values()]
+    names = display_names(scene.classes, scene.class_names, [*titles, SECONDS, PARAMETERS])
+    scores = [_summary(scene, names, own).rows() for own in grouped]
     rows = {
-        name: _best([Cell(*score[name], percentage(*score[name], n_runs)) for score in scores])
-        for name in scores[0]
+        title: _best(
+            [
+                Cell(*score[title], percentage(*score[title], n_runs)) if title in score else EMPTY
+                for score in scores
+            ]
+        )
+        for title in (*names, *titles)
     }
-    rows["seconds to fit"] = [
+    rows[SECONDS] = [
         Cell(*row, f"{row[0]:.1f}" + (f" ± {row[1]:.1f}" if n_runs > 1 else ""))
         for row in (mean_and_std([run.fit_seconds for run in own]) for own in grouped)
     ]
-    rows["parameters"] = [
-        Cell(np.nan, np.nan, "") if n is None else Cell(n, 0.0, f"{n:,}")
+    rows[PARAMETERS] = [
+        EMPTY if n is None else Cell(n, 0.0, f"{n:,}")
         for n in (own[0].n_parameters for own in grouped)
     ]
     return rows
 
 
-def _summary(scene: Scene, runs: Sequence[Run]) -> ClassificationSummary:
+def _summary(scene: Scene, names: list[str], runs: Sequence[Run]) -> ClassificationSummary:
+    """Scores of one model's runs; a measure that one of them lacks is left out."""
     return ClassificationSummary(
         scene.classes,
-        display_names(scene.classes, scene.class_names, TOTALS),
+        names,
         np.array([run.per_class_accuracy for run in runs], dtype=float),
-        np.array([run.overall_accuracy for run in runs]),
-        np.array([run.average_accuracy for run in runs]),
-        np.array([run.kappa for run in runs]),
+        {
+            name: np.array([run.scores[name] for run in runs])
+            for name in MEASURES
+            if all(run.scores.get(name) is not None for run in runs)
+        },
     )
 
 
@@ -176,8 +185,8 @@ def _best(cells: list[Cell]) -> list[Cell]:
     if len(cells) < 2 or all(np.isnan(cell.mean) for cell in cells):
         return cells
     best = max((cell for cell in cells if not np.isnan(cell.mean)), key=lambda cell: cell.mean)
-    mean = best.text.split()[0]  # what reads the same is as good
-    return [replace(cell, is_best=cell.text.split()[0] == mean) for cell in cells]
+    mean = best.text.partition(" ")[0]  # what reads the same is as good
+    return [replace(cell, is_best=cell.text.partition(" ")[0] == mean) for cell in cells]
 
 
 def _csv(rows: Mapping[str, list[Cell]], models: Sequence[str]) -> str:
@@ -236,29 +245,3 @@ def _json(scene: Scene, runs: Sequence[Run], about: Mapping[str, Any]) -> str:
         "runs": [run.as_record() for run in runs],
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _markdown_bold(text: str) -> str:
-    return f"**{text}**"
-
-
-def _latex_bold(text: str) -> str:
-    return rf"\textbf{{{text}}}"
-
-
-def _markdown(text: str) -> str:
-    """Text with what would end a cell escaped."""
-    return text.replace("|", r"\|")
-
-
-def _latex(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    escaped = re.sub(r"[\\~^&%$#_{}]", lambda found: words.get(found[0], "\\" + found[0]), text)
-    return escaped.replace("±", r"$\pm$")
-
-
-STYLES: dict[str, tuple[str, Callable[[str], str], Callable[[str], str]]] = {
-    "markdown": ("github", _markdown, _markdown_bold),
-    "latex": ("latex_raw", _latex, _latex_bold),
-}

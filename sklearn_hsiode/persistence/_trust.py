@@ -8,6 +8,25 @@ import zipfile
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
+from sklearn_hsiode._patches import PatchExtractor
+from sklearn_hsiode._spectral import SpectralTransformer
+from sklearn_hsiode.baselines import CoordinateClassifier
+from sklearn_hsiode.classifiers import PatchNetClassifier
+from sklearn_hsiode.classifiers._registry import NETWORKS
+from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
+from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+
+OWN: tuple[Any, ...] = (
+    *(entry.classifier for entry in NETWORKS.values()),
+    CoordinateClassifier,
+    PatchExtractor,
+    PerClassShuffleSplit,
+    SpatialBlockKFold,
+    SpectralTransformer,
+    average_accuracy_score,
+    kappa_score,
+    overall_accuracy_score,
+)
 # scikit-learn's estimators and NumPy's arrays are on skops' own list. To be added here, a class
 # must not run what it is given when it is made, restored, or asked to predict.
 TRUSTED = frozenset(
@@ -41,21 +60,13 @@ TRUSTED = frozenset(
         "sklearn.neighbors._kd_tree": "KDTree",
         "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
         "sklearn.tree._tree": "Tree",
-        "sklearn_hsiode.baselines": "CoordinateClassifier",
-        "sklearn_hsiode.classifiers._odenet": "ODENetClassifier",
-        "sklearn_hsiode.classifiers._resnet": "ResNetClassifier",
-        "sklearn_hsiode.metrics": "average_accuracy_score kappa_score overall_accuracy_score",
-        "sklearn_hsiode.model_selection._per_class": "PerClassShuffleSplit",
-        "sklearn_hsiode.model_selection._spatial": "SpatialBlockKFold",
-        "sklearn_hsiode._patches": "PatchExtractor",
-        "sklearn_hsiode._spectral": "SpectralTransformer",
         "torch.optim.adam": "Adam",
         "torch.optim.adamw": "AdamW",
         "torch.optim.sgd": "SGD",
     }.items()
     for name in names.split()
-)
-PATCH_NET = "sklearn_hsiode.classifiers._patchnet.PatchNetClassifier"
+) | {f"{own.__module__}.{own.__qualname__}" for own in OWN}
+PATCH_NET = f"{PatchNetClassifier.__module__}.{PatchNetClassifier.__qualname__}"
 # How skops may restore things. Its other ways call what the file names with the file's arguments.
 WAYS = frozenset(
     {

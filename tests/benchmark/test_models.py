@@ -8,7 +8,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_hsiode import ODENetClassifier, ResNetClassifier, Scene
 from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.benchmark import PAPER, RECIPES, Recipe, benchmark_models, run_benchmark
+from sklearn_hsiode.benchmark._models import MODELS
+from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
+from sklearn_hsiode.persistence._trust import TRUSTED
 
 NAMES = ["ode-net", "resnet", "svm", "random-forest", "logistic-regression", "coordinates"]
 # Of the page "The paper's protocol" of the design, and nothing that it does not speak of.
@@ -40,6 +43,16 @@ def test_an_unknown_name_comes_with_the_known_ones():
 
 def test_the_coordinates_stand_in_the_comparison_bare():
     assert isinstance(benchmark_models(["coordinates"])["coordinates"], CoordinateClassifier)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_one_entry_makes_a_network_a_model_with_its_title_and_own_parameters(name):
+    entry = NETWORKS[name]
+    assert MODELS[name].title == entry.title
+    assert type(benchmark_models([name])[name][-1]) is entry.classifier
+    assert set(entry.options) <= set(MODELS[name].options)
+    assert set(entry.options) <= set(entry.classifier().get_params())
+    assert f"{entry.classifier.__module__}.{entry.classifier.__name__}" in TRUSTED
 
 
 # The paper's recipe
@@ -121,7 +134,9 @@ def test_components_are_of_valid_pixels_alone(scene):
 
 
 def test_a_recipe_decides_how_the_networks_see_and_learn_and_no_other_model():
-    recipe = Recipe(7, "edge", 4, {"lr": 0.5, "max_epochs": 3}, {"solver": "rk4", "n_steps": 2})
+    recipe = Recipe(
+        7, "edge", 4, {"lr": 0.5, "max_epochs": 3}, {"ode-net": {"solver": "rk4", "n_steps": 2}}
+    )
     models = benchmark_models(NAMES, recipe)
     for name in ("ode-net", "resnet"):
         components, extractor, network = (step for _, step in models[name].steps)

@@ -1,11 +1,15 @@
 """Runs of a benchmark: what they score, what they keep, and how they go on after a kill."""
 
+import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
+from hashlib import sha256
 from uuid import uuid4
 
 import numpy as np
@@ -15,7 +19,7 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import confusion_matrix, f1_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -28,9 +32,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
-from sklearn_hsiode import Scene
+from sklearn_hsiode import Scene, read_scene
 from sklearn_hsiode.benchmark import run_benchmark
 from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.metrics import MEASURES, Measure
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 
 NEAREST = {"nearest": KNeighborsClassifier(1)}
@@ -399,7 +404,62 @@ def test_a_half_written_run_is_repeated_and_no_other(tmp_path):
     assert list(map(timeless, recorded_benchmark(tmp_path))) == list(map(timeless, runs))
 
 
-def test_models_may_be_added_and_dropped_bands(scene, tmp_path):
+def test_a_benchmark_of_format_1_goes_on_where_it_stood(tmp_path):
+    runs = recorded_benchmark(tmp_path)
+    results = tmp_path / "out" / "runs.jsonl"
+    settings, *entries = map(json.loads, results.read_text().splitlines()[:-1])
+    old = [settings | {"format": 1}, *(entry | entry.pop("scores", {}) for entry in entries)]
+    results.write_text("".join(json.dumps(entry) + "\n" for entry in old))
+    repair(tmp_path / "notes", "b 1")
+    assert list(map(timeless, recorded_benchmark(tmp_path))) == list(map(timeless, runs))
+    assert "b 1" in fits(tmp_path / "notes")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_measure_that_is_added_is_in_the_records_of_new_runs(
+    scene, tmp_path, monkeypatch, n_jobs
+):
+    old = bench(scene, NEAREST, folder=tmp_path)
+    macro = partial(f1_score, average="macro")
+    monkeypatch.setitem(MEASURES, "f1", Measure("F1", macro))
+    models = {**NEAREST, "majority": DummyClassifier()}
+    runs = bench(scene, models, folder=tmp_path, n_jobs=n_jobs)
+    assert list(map(timeless, runs[:2])) == list(map(timeless, old))
+    X, y = scene.labeled_pixels()
+    for run, (train, test) in zip(runs[2:], AT_RANDOM.split(X, y), strict=True):
+        predicted = DummyClassifier().fit(X[train], y[train]).predict(X[test])
+        assert run.f1 == run.as_record()["scores"]["f1"] == macro(y[test], predicted)
+        assert pickle.loads(pickle.dumps(run)).f1 == run.f1
+
+
+def digest_by_hand(scene):
+    arrays = [scene.cube, scene.mask, scene.labels]
+    parts = [f"{array.dtype.str} {array.shape}".encode() + array.tobytes() for array in arrays]
+    return sha256(b"".join(parts)).hexdigest()
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 1000])
+def test_a_scene_in_a_file_is_hashed_without_being_loaded(scene, tmp_path, monkeypatch, n_rows):
+    cube = scene.cube.astype(np.float32)
+    cube[3, 4, 5] = np.nan
+    np.save(tmp_path / "cube.npy", cube)
+    np.save(tmp_path / "labels.npy", scene.labels)
+    files = tmp_path / "cube.npy", tmp_path / "labels.npy"
+    in_memory = read_scene(*files)
+    monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL_FILE", 0)
+    row_mib = cube[0].nbytes / 2**20
+    monkeypatch.setattr("sklearn_hsiode.benchmark._fingerprint.FILE_BLOCK", n_rows * row_mib)
+    in_file = read_scene(*files)
+    runs = bench(in_file, NEAREST, folder=tmp_path / "out")
+    assert not in_file.is_loaded
+    assert in_memory.is_loaded
+    first = (tmp_path / "out" / "runs.jsonl").read_text().splitlines()[0]
+    assert json.loads(first)["scene_sha256"] == digest_by_hand(in_memory)
+    again = bench(in_memory, NEAREST, folder=tmp_path / "out")
+    assert [run.fit_seconds for run in again] == [run.fit_seconds for run in runs]
+
+
+def test_models_may_be_added_and_left_out(scene, tmp_path):
     nearest = bench(scene, NEAREST, folder=tmp_path)
     more = {"forest": RandomForestClassifier(3), **NEAREST}
     forest = bench(scene, more, folder=tmp_path)

@@ -9,10 +9,11 @@ import torch
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ResNetClassifier
-from sklearn_hsiode.benchmark import Recipe, run_benchmark
-from sklearn_hsiode.benchmark._solvers import (
+from sklearn_hsiode.benchmark import (
+    Recipe,
     draw_solvers,
     resolved_accuracy,
+    run_benchmark,
     solver_models,
     solvers_table,
 )
@@ -70,7 +71,7 @@ def test_the_study_is_of_solvers_and_bodies():
 
 
 def test_the_study_is_the_same_whatever_the_recipes_own_solver():
-    other = solver_models(replace(TINY, solving={"solver": "heun3", "rtol": 0.5}))
+    other = solver_models(replace(TINY, networks={"ode-net": {"solver": "heun3", "rtol": 0.5}}))
     for name, model in solver_models(TINY).items():
         assert repr(other[name]) == repr(model)
 

@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_hsiode.benchmark._store import ResultsFile
 
-SETTINGS = {"format": 1, "scene": "a field", "cv": ["KFold()"], "seed": 0}
+SETTINGS = {"format": 2, "scene": "a field", "cv": ["KFold()"], "seed": 0}
 MODELS = {"svm": {"estimator": "SVC", "C": "1"}, "forest": {"estimator": "Forest"}}
 RUNS = [{"model": model, "split": split, "score": 0.5} for split in (0, 1) for model in MODELS]
 
@@ -139,6 +139,29 @@ def test_a_file_that_is_no_benchmarks_is_refused_and_stays_as_it_is(path, conten
     with pytest.raises(ValueError, match=r"runs\.jsonl"):
         opened(path)
     assert path.read_bytes() == content
+
+
+def test_a_file_of_format_1_is_read_and_goes_on_in_the_present_format(path):
+    scores = {"overall_accuracy": 0.5, "average_accuracy": 0.25, "kappa": 0.125}
+    lines = [
+        {"kind": "settings", **SETTINGS, "format": 1},
+        {"kind": "model", "model": "svm", "parameters": MODELS["svm"]},
+        {"kind": "run", "model": "svm", "split": 0, **scores},
+    ]
+    before = "".join(json.dumps(line) + "\n" for line in lines)
+    path.write_text(before)
+    file = opened(path)
+    first, second = ({"model": "svm", "split": i, "scores": scores} for i in (0, 1))
+    assert file.runs == [first]
+    file.append(second)
+    assert path.read_text().startswith(before)
+    assert opened(path).runs == [first, second]
+
+
+def test_a_file_of_a_later_format_is_refused(filled):
+    filled.write_text(filled.read_text().replace('"format": 2', '"format": 3'))
+    with pytest.raises(ValueError, match="the version of the file"):
+        opened(filled)
 
 
 @pytest.mark.parametrize("line", [b"\n", b"garbage\n", b'{"kind"\n', b'{"kind": "model"}\n'])

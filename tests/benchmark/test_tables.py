@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from sklearn_hsiode import Scene
 from sklearn_hsiode.benchmark import results_table, write_tables
 from sklearn_hsiode.benchmark._tables import overlap_sentence
+from sklearn_hsiode.metrics import MEASURES, Measure
 
 NAMES = ["water", "bare soil", "tree"]
 FILES = ["results.json", "table.csv", "table.md", "table.tex"]
@@ -153,6 +155,43 @@ def test_a_class_that_only_one_model_was_tested_on_is_best_there(named_scene, ne
 def test_an_unknown_style_is_an_error(scene, runs):
     with pytest.raises(ValueError, match="style must be one of markdown, latex, got 'html'"):
         results_table(scene, runs, "html")
+
+
+def test_a_measure_that_is_added_has_a_row_in_every_table(
+    named_scene, new_run, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(MEASURES, "f1", Measure("F1", f1_score))
+    scores = {"overall_accuracy": 0.5, "average_accuracy": 0.4, "kappa": 0.3, "f1": 0.25}
+    runs = [new_run("a", scores=scores), new_run("b", scores=scores | {"f1": 0.75})]
+    assert cells(results_table(named_scene, runs))["F1"] == ["25.00", "**75.00**"]
+    write_tables(named_scene, runs, tmp_path)
+    content = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    assert content["summary"]["F1"]["b"] == {"mean": 0.75, "std": 0.0}
+    assert content["runs"][1]["scores"] == scores | {"f1": 0.75}
+    assert "F1,0.25,0.0,0.75,0.0\n" in (tmp_path / "table.csv").read_text("utf-8")
+
+
+def test_a_measure_that_a_run_lacks_leaves_its_models_cell_empty(
+    named_scene, new_run, tmp_path, monkeypatch
+):
+    old, new = new_run("a"), new_run("a", split=1)
+    scored = [new_run("b", i, scores=old.scores | {"f1": 0.25}) for i in (0, 1)]
+    monkeypatch.setitem(MEASURES, "f1", Measure("F1", f1_score))
+    new.scores["f1"] = 0.5
+    runs = [old, new, *scored]
+    assert cells(results_table(named_scene, runs))["F1"] == ["", "**25.00 ± 0.00**"]
+    assert cells(results_table(named_scene, [old]))["F1"] == [""]
+    write_tables(named_scene, runs, tmp_path)
+    assert "F1,,,0.25,0.0\n" in (tmp_path / "table.csv").read_text("utf-8")
+    summary = strictly_read(tmp_path / "results.json")["summary"]
+    assert summary["F1"] == {"a": None, "b": {"mean": 0.25, "std": 0.0}}
+
+
+def test_a_class_that_is_called_as_another_row_has_its_label_behind_it(scene, runs):
+    odd = Scene(scene.cube, scene.labels, class_names=["OA", "parameters", "tree"])
+    table = cells(results_table(odd, runs))
+    assert list(table)[1:4] == ["OA (1)", "parameters (2)", "tree"]
+    assert table["parameters"] == ["232,080", "", "12"]
 
 
 # Markdown and LaTeX
