@@ -44,8 +44,8 @@ LAYERS = {
     "_mapping": {"_bands", "_labels", "_map_file", "_patches", "_pixels", "_scene"},
     "plotting": {"_colors", "_labels", "_mapping", "_validation", "_scene"},
     "benchmark": {
-        *("_colors", "_labels", "_patches", "_pixels", "_scene", "_spectral", "baselines"),
-        *("classifiers", "datasets", "io", "metrics", "model_selection", "nn"),
+        *("_colors", "_labels", "_memory", "_patches", "_pixels", "_scene", "_spectral"),
+        *("baselines", "classifiers", "datasets", "io", "metrics", "model_selection", "nn"),
     },
 }
 
