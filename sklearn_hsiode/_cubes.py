@@ -1,4 +1,4 @@
-"""Cubes: arrays (rows, cols, bands), and what windows are read of instead."""
+"""Cubes (rows, cols, bands): arrays in memory, and what windows are read of."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils import gen_batches
 
-from sklearn_hsiode._memory import FILE_BLOCK, n_items
+from sklearn_hsiode._memory import FILE_BLOCK, SPECTRA, n_items
 from sklearn_hsiode._validation import checked_cube
 
 Block = tuple[slice, slice]
 
 
-class LazyCube:
+class Cube:
     """A cube of which windows are read when they are asked for.
 
     Parameters
@@ -25,6 +26,8 @@ class LazyCube:
         returns an array (rows, cols, bands) for two slices. Pixels that a masked array masks
         in any band are invalid.
     """
+
+    is_loaded = False
 
     def __init__(self, source: Any) -> None:
         self.source = source
@@ -47,13 +50,8 @@ class LazyCube:
     def blocks(self) -> Iterator[Block]:
         """Rows and columns that are to be read together, from top to bottom."""
         rows, cols, bands = self.shape
-        n_rows = n_items(FILE_BLOCK, cols * bands * self.dtype.itemsize)
-        for top in range(0, rows, n_rows):
-            yield slice(top, min(top + n_rows, rows)), slice(0, cols)
-
-    def select_bands(self, bands: Any) -> LazyCube | np.ndarray:
-        """The cube of some bands, read into memory unless a subclass can do without."""
-        return self.load()[:, :, bands]
+        for strip in gen_batches(rows, n_items(FILE_BLOCK, cols * bands * self.dtype.itemsize)):
+            yield strip, slice(0, cols)
 
     def load(self) -> np.ndarray:
         """All values."""
@@ -61,6 +59,10 @@ class LazyCube:
         for block in self.blocks():
             cube[block] = np.ma.getdata(self[block])
         return cube
+
+    def select_bands(self, bands: Any) -> Cube:
+        """The cube of some bands, in memory unless a subclass can do without."""
+        return ArrayCube(self.load()[:, :, bands])
 
     def valid(self) -> np.ndarray:
         """Boolean raster of the valid pixels, for which the cube is read once."""
@@ -99,18 +101,52 @@ class LazyCube:
         return spectra[places]
 
 
-def as_cube(cube: Any) -> tuple[np.ndarray | LazyCube, np.ndarray | None]:
-    """A cube as an array or as one that is read by window, and its valid pixels where known.
+class ArrayCube(Cube):
+    """A cube in memory, read-only and contiguous."""
+
+    is_loaded = True
+
+    def __init__(self, source: Any) -> None:
+        super().__init__(checked_cube(source))
+
+    def __getitem__(self, window: Block) -> np.ndarray:
+        values: np.ndarray = self.source[window]
+        return values
+
+    def load(self) -> np.ndarray:
+        array: np.ndarray = self.source
+        return array
+
+    def non_finite(self, mask: np.ndarray) -> np.ndarray:
+        if self.dtype.kind != "f":
+            return np.zeros(mask.shape, dtype=bool)
+        return np.asarray(~np.isfinite(self.source).all(axis=2) & mask)
+
+    def iter_spectra(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        at_once = n_items(SPECTRA, self.shape[2] * self.dtype.itemsize)
+        for batch in gen_batches(len(positions), at_once):
+            yield positions[batch], self.spectra_at(positions[batch])
+
+    def spectra_at(self, positions: np.ndarray) -> np.ndarray:
+        spectra: np.ndarray = self.source.reshape(-1, self.shape[2])[positions]
+        return spectra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The same array each time, so that joblib dumps it once and each worker maps its file.
+        return ArrayCube, (self.source,)
+
+
+def as_cube(cube: Any) -> Cube:
+    """A cube in memory, or one that is read by window.
 
     What is no array, and cannot be made one by NumPy, but has `shape` and `dtype` is read by
     window.
     """
-    if isinstance(cube, LazyCube):
-        return cube, None
+    if isinstance(cube, Cube):
+        return cube
     if not hasattr(cube, "__array__") and hasattr(cube, "dtype") and len(cube.shape) == 3:
-        return LazyCube(cube), None
-    array = checked_cube(cube)
-    return array, valid_pixels(cube) if np.ma.isMaskedArray(cube) else None
+        return Cube(cube)
+    return ArrayCube(cube)
 
 
 def valid_pixels(values: np.ndarray) -> np.ndarray:

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.utils import gen_batches
 
-from sklearn_hsiode._cubes import LazyCube, PackedRaster, as_cube, valid_pixels
+from sklearn_hsiode._cubes import ArrayCube, Cube, PackedRaster, as_cube, valid_pixels
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
-from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
 from sklearn_hsiode._validation import (
-    checked_cube,
     checked_mask,
     checked_slice,
     checked_wavelengths,
@@ -75,7 +72,6 @@ class Scene:
     array([0, 1, 2, 3])
     """
 
-    _cube: np.ndarray | LazyCube
     _mask: np.ndarray | None  # None where it is still to be read
 
     def __init__(
@@ -90,15 +86,13 @@ class Scene:
         transform: Any = None,
         name: str | None = None,
     ) -> None:
-        self._cube, unmasked = as_cube(cube)
+        self._cube: Cube = as_cube(cube)
         grid = self._cube.shape[:2]
         self._labels = None if labels is None else checked_labels(labels, grid)
-        if mask is None and isinstance(self._cube, LazyCube):
-            self._mask = None
-        else:
-            self._mask = checked_mask(mask, grid)
-        if unmasked is not None:
-            self._mask = checked_mask(self._mask & unmasked, grid)
+        is_known = mask is not None or self._cube.is_loaded
+        self._mask = checked_mask(mask, grid) if is_known else None
+        if np.ma.isMaskedArray(cube):
+            self._mask = checked_mask(self._mask & valid_pixels(cube), grid)
         self._wavelengths = checked_wavelengths(wavelengths, self.n_bands)
         self._class_names = checked_class_names(class_names, self._labels)
         self._crs, self._transform, self._name = crs, transform, name
@@ -122,9 +116,9 @@ class Scene:
     @property
     def cube(self) -> np.ndarray:
         """Read-only array of shape (rows, cols, bands), for which a whole file may be read."""
-        if isinstance(self._cube, LazyCube):
-            self._mask, self._cube = self.mask, checked_cube(self._cube.load())
-        return self._cube
+        if not self.is_loaded:
+            self._mask, self._cube = self.mask, ArrayCube(self._cube.load())
+        return self._cube.load()
 
     @property
     def labels(self) -> np.ndarray | None:
@@ -134,7 +128,7 @@ class Scene:
     @property
     def mask(self) -> np.ndarray:
         """Read-only boolean raster of shape (rows, cols), True where a pixel is valid."""
-        if self._mask is None and isinstance(self._cube, LazyCube):
+        if self._mask is None:
             mask = self._cube.valid()
             if not mask.any():
                 raise ValueError(
@@ -143,7 +137,7 @@ class Scene:
                     " (bbl = 0), so that they are left out."
                 )
             self._mask = read_only(mask)
-        return self._mask  # type: ignore[return-value]
+        return self._mask
 
     @property
     def wavelengths(self) -> np.ndarray | None:
@@ -209,7 +203,7 @@ class Scene:
     @property
     def is_loaded(self) -> bool:
         """True where the cube is in memory, False where it still lies in a file."""
-        return not isinstance(self._cube, LazyCube)
+        return self._cube.is_loaded
 
     @property
     def spectra(self) -> np.ndarray:
@@ -229,9 +223,7 @@ class Scene:
         spectra : array of shape (n, bands)
             Of a scene that lies in a file, no more is read than the rows they lie in.
         """
-        if isinstance(self._cube, LazyCube):
-            return self._cube.spectra_at(positions)
-        return self.spectra[positions]
+        return self._cube.spectra_at(positions)
 
     def iter_spectra(self, positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Spectra of many pixels, some at a time.
@@ -246,12 +238,7 @@ class Scene:
         part, spectra : array of shape (n_part,), array of shape (n_part, bands)
             Some of the positions, and their spectra.
         """
-        if isinstance(self._cube, LazyCube):
-            yield from self._cube.iter_spectra(positions)
-            return
-        at_once = n_items(SPECTRA, self.n_bands * self.dtype.itemsize)
-        for batch in gen_batches(len(positions), at_once):
-            yield positions[batch], self.spectra[positions[batch]]
+        return self._cube.iter_spectra(positions)
 
     @property
     def classes(self) -> np.ndarray:
@@ -269,11 +256,7 @@ class Scene:
 
     @cached_property
     def _non_finite(self) -> np.ndarray:
-        if isinstance(self._cube, LazyCube):
-            return read_only(self._cube.non_finite(self.mask))
-        if self.dtype.kind != "f":
-            return read_only(np.zeros(self.shape[:2], dtype=bool))
-        return read_only(~np.isfinite(self._cube).all(axis=2) & self.mask)
+        return read_only(self._cube.non_finite(self.mask))
 
     @property
     def is_labeled(self) -> np.ndarray:
@@ -339,15 +322,11 @@ class Scene:
         scene : Scene
         """
         mask = self.mask  # in which bands that are not chosen have their part
-        if isinstance(self._cube, LazyCube):
-            cube = self._cube.select_bands(bands)
-        else:
-            cube = self._cube[:, :, bands]
         of_bands = {
             name: None if values is None else values[bands]
             for name, values in (("wavelengths", self._wavelengths), ("fwhm", self._fwhm))
         }
-        return self._replace(cube=as_cube(cube)[0], mask=mask, **of_bands)
+        return self._replace(cube=self._cube.select_bands(bands), mask=mask, **of_bands)
 
     def window(self, rows: slice, cols: slice) -> Scene:
         """A part of the scene in memory, with its part of labels, mask and georeference.
@@ -374,7 +353,7 @@ class Scene:
         values = self._cube[block]
         top, left = (where.start for where in block)
         return self._replace(
-            cube=checked_cube(np.ma.getdata(values)),
+            cube=ArrayCube(np.ma.getdata(values)),
             labels=None if self._labels is None else self._labels[block],
             mask=valid_pixels(values) if self._mask is None else self._mask[block],
             transform=self._shifted_transform(top, left),
@@ -412,11 +391,10 @@ class Scene:
                 f"cube must have this scene's rows and columns {self.shape[:2]}, but its shape is"
                 f" {np.shape(cube)}."
             )
-        cube = checked_cube(cube)
         return self._replace(
-            cube=cube,
+            cube=ArrayCube(cube),
             mask=self.mask,
-            wavelengths=checked_wavelengths(wavelengths, cube.shape[2]),
+            wavelengths=checked_wavelengths(wavelengths, np.shape(cube)[2]),
             fwhm=None,
             dropped_bands={},
         )
@@ -431,8 +409,6 @@ class Scene:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The cube itself is handed over, the same object each time, so that joblib dumps
-        # it once and every worker maps the same file.
         fields = {name: vars(self)[name] for name in FIELDS}
         if not self.is_loaded:  # then the rasters would be most of what is sent
             fields |= {name: PackedRaster.of(fields[name]) for name in ("_labels", "_mask")}

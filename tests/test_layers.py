@@ -23,7 +23,7 @@ LAYERS = {
     "_cubes": {"_memory", "_validation"},
     "_labels": {"_validation"},
     "_pixels": set(),
-    "_scene": {"_cubes", "_labels", "_memory", "_pixels", "_validation"},
+    "_scene": {"_cubes", "_labels", "_pixels", "_validation"},
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_bands", "_gather", "_pixels", "_sklearn"},
     "_spectral": {"_bands", "_pixels", "_scene", "_sklearn"},

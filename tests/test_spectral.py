@@ -129,7 +129,7 @@ def test_a_scene_transformed_piece_by_piece_comes_out_the_same(monkeypatch, at_o
     whole = SpectralTransformer(PCA(3)).fit(X)
     expected = whole.transform(X).scene.cube
     spectrum_mib = X.scene.n_bands * X.dtype.itemsize / 2**20
-    monkeypatch.setattr("sklearn_hsiode._scene.SPECTRA", at_once * spectrum_mib)
+    monkeypatch.setattr("sklearn_hsiode._cubes.SPECTRA", at_once * spectrum_mib)
     np.testing.assert_allclose(whole.transform(X).scene.cube, expected)
 
 

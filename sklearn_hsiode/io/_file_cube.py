@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._cubes import Block, LazyCube
+from sklearn_hsiode._cubes import ArrayCube, Block, Cube
 from sklearn_hsiode.io.readers import CubeSource
 
 logger = logging.getLogger(__name__)
 
 
-class FileCube(LazyCube):
+class FileCube(Cube):
     """Some bands of an image in a file, as a cube of which windows are read.
 
     Parameters
@@ -59,11 +59,11 @@ class FileCube(LazyCube):
     def blocks(self) -> Iterator[Block]:
         return self.source.blocks(len(self.bands))
 
-    def select_bands(self, bands: Any) -> LazyCube | np.ndarray:
+    def select_bands(self, bands: Any) -> Cube:
         chosen = self.bands[bands]
         if len(chosen) > 1 and (np.diff(chosen) <= 0).any():  # a source reads in its own order
             ordered, places = np.unique(chosen, return_inverse=True)
-            return self.source.whole(ordered)[:, :, places]
+            return ArrayCube(self.source.whole(ordered)[:, :, places])
         return FileCube(self.source, chosen, self.unjudged)
 
     def load(self) -> np.ndarray:

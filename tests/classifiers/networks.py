@@ -63,11 +63,17 @@ class Stemmed(nn.Module):
         return self.head(self.stem(patches).relu().mean((2, 3)))
 
 
-def linear(n_bands, n_classes, bias=True):
+class Linear(nn.Sequential):
     """A linear map of the mean spectrum of a patch."""
-    return nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_bands, n_classes, bias=bias)
-    )
+
+    def __init__(self, n_bands, n_classes, bias=True):
+        layers = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_bands, n_classes, bias=bias)
+        super().__init__(*layers)
+
+
+def linear(n_bands, n_classes):
+    """A function that makes a network."""
+    return Linear(n_bands, n_classes)
 
 
 def wrong_shape(n_bands, n_classes):

@@ -25,6 +25,7 @@ from sklearn_hsiode.benchmark import run_benchmark
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 from sklearn_hsiode.nn import ODENet, ResNet, SharedStem
 from tests.classifiers.networks import (
+    Linear,
     Normalised,
     SpectralCNN,
     Stemmed,
@@ -220,7 +221,7 @@ REASON = (
 @parametrize_with_checks(
     [
         PatchNetClassifier(
-            linear,
+            Linear,
             optimizer="adamw",
             lr=0.1,
             max_epochs=20,
