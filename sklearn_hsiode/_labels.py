@@ -1,4 +1,4 @@
-"""Labels: which value means unlabelled, which classes are known, and what they are called."""
+"""Labels: the unlabelled value, the known classes, and their names."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def display_names(
     names: Mapping[Any, str] | Sequence[str] | None,
     taken: Sequence[str] = (),
 ) -> list[str]:
-    """What each class is called in tables and legends.
+    """Names of classes in tables and legends.
 
     Parameters
     ----------

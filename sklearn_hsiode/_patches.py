@@ -113,7 +113,7 @@ class PatchExtractor(  # type: ignore[call-arg]
     patch_size : int, default=11
         Side of a patch in pixels, odd so that its pixel lies in the centre.
     padding : {"reflect", "edge", "zero"}, default="reflect"
-        What a patch sees beyond the border of the scene: its mirror image, its outermost
+        Values beyond the border of the scene: its mirror image, its outermost
         pixels, or zeros. Zeros go in before the classifiers standardise, so they are the mean
         (as in the paper) only where the bands have a mean of zero. Pixels outside the scene's
         mask are treated likewise: they take the spectrum of the nearest valid pixel, or zero.

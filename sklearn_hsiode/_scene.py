@@ -17,6 +17,7 @@ from sklearn_hsiode._validation import (
     checked_slice,
     checked_wavelengths,
     read_only,
+    require_valid,
 )
 
 
@@ -129,14 +130,8 @@ class Scene:
     def mask(self) -> np.ndarray:
         """Read-only boolean raster of shape (rows, cols), True where a pixel is valid."""
         if self._mask is None:
-            mask = self._cube.valid()
-            if not mask.any():
-                raise ValueError(
-                    f"{', '.join(map(str, self._files)) or 'The cube'} has no pixel that holds data"
-                    " in every band: mark the bands that lack most of it as bad in its header"
-                    " (bbl = 0), so that they are left out."
-                )
-            self._mask = read_only(mask)
+            where = str(self._files[0]) if self._files else "The cube"
+            self._mask = require_valid(self._cube.valid(), where)
         return self._mask
 
     @property

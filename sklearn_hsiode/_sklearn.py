@@ -1,4 +1,4 @@
-"""What estimators of this package share with scikit-learn's beside their methods."""
+"""Parts of scikit-learn's estimators that ours take over: callbacks, links to the docs."""
 
 from __future__ import annotations
 

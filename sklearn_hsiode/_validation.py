@@ -62,6 +62,16 @@ def checked_mask(mask: Any, grid: tuple[int, ...]) -> np.ndarray:
     return read_only(mask)
 
 
+def require_valid(mask: np.ndarray, where: str) -> np.ndarray:
+    """Return the mask that was found in an image, read-only, unless it leaves no pixel."""
+    if not mask.any():
+        raise ValueError(
+            f"{where} has no pixel that holds data in every band: mark the bands that lack most"
+            " of it as bad in its header (bbl = 0), so that they are left out."
+        )
+    return read_only(mask)
+
+
 def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
     """Return wavelengths as a read-only array of one number per band, or None."""
     if wavelengths is None:

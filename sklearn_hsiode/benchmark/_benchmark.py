@@ -52,7 +52,7 @@ def run_benchmark(
     scene : Scene
         With labels.
     models : dict of str to estimator
-        What to compare. Each is cloned for each split, and every parameter of it, or of a step
+        The models to compare. Each is cloned for each split, and every parameter of it, or of a step
         in it, that is called `random_state` is set to ``random_state + split``.
     cv : splitter, or list of splitters
         Any of scikit-learn's, or of :mod:`sklearn_hsiode.model_selection`, or what else

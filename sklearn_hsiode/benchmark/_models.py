@@ -30,7 +30,7 @@ class Recipe:
     patch_size : int, default=11
         Side of the patches in pixels.
     padding : {"reflect", "edge", "zero"}, default="reflect"
-        What a patch sees beyond the border of the scene.
+        Values beyond the border of the scene.
     components : int or None, default=None
         Principal components of the whole scene that stand in for its bands, standardised.
         None takes all bands.

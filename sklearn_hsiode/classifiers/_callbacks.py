@@ -1,4 +1,4 @@
-"""What happens between the epochs of a training, as skorch callbacks."""
+"""skorch callbacks: records, progress, schedules and early stopping."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, store_parameters
 from sklearn_hsiode.nn import SOLVERS, ODENet
 from sklearn_hsiode.nn._solvers import with_listed_solvers
 
@@ -120,35 +120,7 @@ class ODENetClassifier(PatchNetClassifier):
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
-        self._set_training(
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            augment=augment,
-            standardize=standardize,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            callbacks=callbacks,
-            net_params=net_params,
-            device=device,
-            precision=precision,
-            compile=compile,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.n_filters = n_filters
-        self.solver = solver
-        self.n_steps = n_steps
-        self.rtol = rtol
-        self.atol = atol
-        self.adjoint = adjoint
+        store_parameters(self, locals())
 
     @property
     def network_params(self) -> dict[str, Any]:  # type: ignore[override]

@@ -49,6 +49,7 @@ from sklearn_hsiode.classifiers._setup import (
     new_random_state,
     patch_dataset,
     standardize,
+    store_parameters,
 )
 
 HISTORY = {
@@ -176,35 +177,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
-        self.network = network
-        self.network_params = network_params
-        self._set_training(
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            augment=augment,
-            standardize=standardize,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            callbacks=callbacks,
-            net_params=net_params,
-            device=device,
-            precision=precision,
-            compile=compile,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            random_state=random_state,
-        )
-
-    def _set_training(self, **parameters: Any) -> None:
-        """Store the parameters of the training as they are."""
-        self.__dict__.update(parameters)
+        store_parameters(self, locals())
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> PatchNetClassifier:
         """Train a network from scratch, or from the present weights with `warm_start`.

@@ -1,4 +1,4 @@
-"""What is computed once for all patches that overlap, and when that is less work."""
+"""Precomputing of the values that overlapping patches share, where that is less work."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, store_parameters
 from sklearn_hsiode.nn import ResNet
 
 
@@ -95,32 +95,7 @@ class ResNetClassifier(PatchNetClassifier):
         verbose: int = 0,
         random_state: Any = None,
     ) -> None:
-        self._set_training(
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            augment=augment,
-            standardize=standardize,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            warm_start=warm_start,
-            callbacks=callbacks,
-            net_params=net_params,
-            device=device,
-            precision=precision,
-            compile=compile,
-            n_jobs=n_jobs,
-            verbose=verbose,
-            random_state=random_state,
-        )
-        self.n_filters = n_filters
-        self.n_blocks = n_blocks
-        self.tied = tied
+        store_parameters(self, locals())
 
     @property
     def network_params(self) -> dict[str, Any]:  # type: ignore[override]

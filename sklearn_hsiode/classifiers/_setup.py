@@ -67,6 +67,12 @@ OWN_PARAMETERS = {
 }
 
 
+def store_parameters(estimator: Any, arguments: dict[str, Any]) -> None:
+    """Store the arguments of a constructor, its ``locals()``, as they are."""
+    own = {name: value for name, value in arguments.items() if name != "self"}
+    estimator.__dict__.update(own)
+
+
 def net_parameters(estimator: Any, device: torch.device) -> dict[str, Any]:
     """Arguments of a :class:`PatchNet` that follow from the parameters of a classifier."""
     owned = sorted(set(estimator.net_params or {}) & OWN_PARAMETERS)

@@ -254,11 +254,6 @@ def _read(remote: RemoteScene, cube: Path, labels: Path) -> Scene:
         raise ValueError(
             f"its labels are {scene.classes.tolist()}, not {sorted(remote.class_names)}"
         )
-    return Scene(
-        scene.cube,
-        scene.labels,
-        mask=scene.mask,
-        class_names=remote.class_names,
-        wavelengths=remote.wavelengths,
-        name=remote.name,
-    )
+    wavelengths = None if remote.wavelengths is None else np.array(remote.wavelengths)
+    names = dict(remote.class_names)
+    return scene._replace(class_names=names, wavelengths=wavelengths, name=remote.name)

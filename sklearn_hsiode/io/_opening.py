@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._memory import SMALL_FILE
+from sklearn_hsiode._memory import SMALL_FILE, n_items
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import require_valid
 from sklearn_hsiode.io._file_cube import FileCube
 from sklearn_hsiode.io.readers import CubeSource
 
@@ -50,7 +51,7 @@ def open_scene(
     n_bands = source.shape[2]
     without = {} if source.bad is None else dict.fromkeys(np.flatnonzero(source.bad).tolist(), BAD)
     kept = np.setdiff1d(np.arange(n_bands), list(without) if drop_bad_bands else [])
-    is_loaded = (source.is_in_memory or source.n_bytes <= SMALL_FILE * 2**20) and len(kept) > 0
+    is_loaded = (source.is_in_memory or source.n_bytes <= n_items(SMALL_FILE, 1)) and len(kept) > 0
     rows, cols = (slice(0, size) for size in source.shape[:2])
     values = source.values(rows, cols, kept) if is_loaded else None
     if values is not None and source.has_gaps:
@@ -70,7 +71,7 @@ def open_scene(
     else:
         values = values if stays.all() else values[:, :, stays]
         mask = source.valid(values, kept, unjudged=unjudged, rows=rows, cols=cols)
-        source.require_valid(mask)
+        require_valid(mask, str(source.path))
         cube = source.scaled(values, kept)
     about = source.about(kept)
     fwhm = about.pop("fwhm")

@@ -62,7 +62,7 @@ def read_scene(
         everywhere. The latter are found only where a file is read when it is opened. What is
         left out is listed in ``scene.dropped_bands`` and logged. Bad bands that stay mask no pixel.
     name : str, default=None
-        What the scene is called; by default as its file, without the suffix.
+        Name of the scene; by default that of its file, without the suffix.
 
     Returns
     -------

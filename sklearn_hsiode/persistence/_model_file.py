@@ -170,7 +170,7 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
 
 
 def describe_model(path: str | Path) -> dict[str, Any]:
-    """What is known of a saved model, without loading it.
+    """Facts about a saved model, without loading it.
 
     Parameters
     ----------

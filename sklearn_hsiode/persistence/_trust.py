@@ -126,7 +126,7 @@ def untrusted(model: bytes, skops: Any, trusted: Set[str] = TRUSTED) -> list[str
     Parameters
     ----------
     model : bytes
-        What ``skops.io.dumps`` has made.
+        The output of ``skops.io.dumps``.
     skops : module
         ``skops.io``.
     trusted : set of str, default=TRUSTED

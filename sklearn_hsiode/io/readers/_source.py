@@ -168,14 +168,6 @@ class CubeSource(ABC):
         unmasked = self.unmasked(rows, cols)
         return valid if unmasked is None else valid & unmasked
 
-    def require_valid(self, mask: np.ndarray) -> None:
-        """Raise ValueError unless a pixel is valid."""
-        if not mask.any():
-            raise ValueError(
-                f"{self.path} has no pixel that holds data in every band: mark the bands that"
-                " lack most of it as bad in its header (bbl = 0), so that they are left out."
-            )
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArraySource(CubeSource):
@@ -197,8 +189,6 @@ class ArraySource(CubeSource):
     --------
     >>> from pathlib import Path
     >>> import numpy as np
-
-    from sklearn_hsiode._memory import FILE_BLOCK, n_items
     >>> from sklearn_hsiode.io.readers import ArraySource
     >>> ArraySource(path=Path("labels.xyz"), array=np.zeros((4, 5), dtype=int)).shape
     (4, 5, 1)

@@ -30,7 +30,7 @@ class MapWriter:
     scene : Scene
         Its size, CRS and transform are those of the map.
     bands : sequence of str
-        What each band is called.
+        Names of the bands.
     dtype : str
         Type of the values.
     nodata : float
