@@ -156,7 +156,7 @@ def test_as_many_bands_as_in_the_training_but_others_are_refused(scene, files, t
     assert run("map", "--model", "a.model", "--scene", "a.npy", "--out", "a.tif") == 0
     assert run("map", "--model", "a.model", "--scene", "b.npy", "--out", "b.tif") == 1
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "trained without bands 3 of its file, but this scene is without bands 6" in error
+    assert "fitted without bands 3 of their file, but this scene is without bands 6" in error
     assert run("map", "--model", "a.model", *files[:2], "--out", "b.tif") == 1
     assert "fitted on 7 bands, but the scene has 8" in capsys.readouterr().err
     assert not (tmp_path / "b.tif").exists()

@@ -52,8 +52,8 @@ def run_benchmark(
     scene : Scene
         With labels.
     models : dict of str to estimator
-        The models to compare. Each is cloned for each split, and every parameter of it, or of a step
-        in it, that is called `random_state` is set to ``random_state + split``.
+        The models to compare. Each is cloned for each split, and every parameter of it, or of a
+        step in it, that is called `random_state` is set to ``random_state + split``.
     cv : splitter, or list of splitters
         Any of scikit-learn's, or of :mod:`sklearn_hsiode.model_selection`, or what else
         :func:`~sklearn.model_selection.check_cv` takes. The splits of a list follow on each

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier
-from sklearn_hsiode.classifiers import _base as base
+from sklearn_hsiode.classifiers import _patchnet as patchnet
 from sklearn_hsiode.classifiers._setup import patch_dataset
 from sklearn_hsiode.nn._networks import Head
 
@@ -137,10 +137,10 @@ def test_what_cannot_be_compiled_is_said_in_one_line(patches):
 
 
 def test_bfloat16_is_refused_on_a_gpu_without_it(monkeypatch, patches):
-    monkeypatch.setattr(base, "resolve_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(patchnet, "resolve_device", lambda _: torch.device("cuda"))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old GPU")
-    monkeypatch.setattr(base, "reproducible", lambda *_: nullcontext())
+    monkeypatch.setattr(patchnet, "reproducible", lambda *_: nullcontext())
     with pytest.raises(ValueError, match=r"precision='bfloat16' is not for an old GPU"):
         ode_net(precision="bfloat16").fit(*patches)
 

@@ -235,7 +235,7 @@ def test_the_input_is_unchanged():
 
 def test_importing_touches_neither_random_state_nor_threads():
     script = (
-        "import random, numpy, torch\n"
+        "import random, numpy, skorch, torch\n"
         "random.seed(0), numpy.random.seed(0), torch.manual_seed(0)\n"
         "def state():\n"
         "    return (random.getstate(), str(numpy.random.get_state()), torch.get_num_threads(),"
