@@ -1,19 +1,16 @@
 """What the README promises."""
 
-import re
-from pathlib import Path
-
-README = (Path(__file__).parents[1] / "README.md").read_text()
+from tests.pages import ROOT, blocks
 
 
 def test_the_readme_reaches_a_first_fitted_model_within_40_lines():
-    lines = README.splitlines()
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert next(i for i, line in enumerate(lines) if ".fit(" in line) < 40
 
 
 def test_the_examples_of_the_readme_run_one_after_the_other(capsys):
     names = {}
-    for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
+    for block in blocks("README.md"):
         exec(block, names)
     ode, svm = (float(line) for line in capsys.readouterr().out.splitlines())
     assert ode > svm
