@@ -9,6 +9,7 @@ version = release = __version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 exclude_patterns = ["_build", "results"]
+myst_heading_anchors = 2
 suppress_warnings = ["ref.ref"]  # links into scikit-learn's own pages
 autosummary_generate = True
 autodoc_inherit_docstrings = False

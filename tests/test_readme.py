@@ -1,21 +1,64 @@
-"""What the README promises."""
+"""What the README, the user guide and the API page promise."""
 
 import re
-from pathlib import Path
+from importlib import import_module
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+import numpy as np
+from sklearn.base import clone
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GroupKFold
+
+from sklearn_hsiode.benchmark import PAPER, benchmark_models
+from tests.pages import ROOT, blocks
+
+PACKAGES = (
+    *("sklearn_hsiode", "benchmark", "datasets", "io.readers", "metrics", "model_selection"),
+    *("nn", "persistence", "plotting"),
+)
+
+
+def run(page):
+    """The names of a page after its examples have run one after the other."""
+    names = {"__name__": "example"}
+    for block in blocks(page):
+        exec(block, names)
+    return names
 
 
 def test_the_readme_reaches_a_first_fitted_model_within_40_lines():
-    lines = README.splitlines()
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert next(i for i, line in enumerate(lines) if ".fit(" in line) < 40
 
 
 def test_the_examples_of_the_readme_run_one_after_the_other(capsys):
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL):
-        exec(block, names)
+    names = run("README.md")
     ode, svm = (float(line) for line in capsys.readouterr().out.splitlines())
     assert ode > svm
     assert names["scores"].shape == (4,)
     assert set(names["class_map"].ravel()) <= {3, 7}
+
+
+def test_the_examples_of_the_user_guide_run_one_after_the_other():
+    names = run("docs/user_guide.md")
+    recipe = benchmark_models(["ode-net"], PAPER)["ode-net"]
+    assert names["paper"].get_params() == recipe[-1].get_params()
+    assert names["results"]["test_kappa"].shape == (3,)
+    assert names["own"][-1].net_.plain_module_.network[2].out_features == 16
+    X, y, weights, search = (names[name] for name in ("X", "y", "weights", "search"))
+    scores = []
+    for train, test in GroupKFold(3).split(X, y, names["tiles"]):
+        model = clone(names["model"]).set_params(**search.best_params_)
+        model.fit(X[train], y[train], odenetclassifier__sample_weight=weights[train])
+        scores.append(accuracy_score(y[test], model.predict(X[test]), sample_weight=weights[test]))
+    assert search.best_score_ == np.mean(scores)
+
+
+def test_the_api_page_lists_all_that_is_public_and_nothing_else():
+    top, *packages = PACKAGES
+    public = set(import_module(top).__all__)
+    offered = public | {"baselines.CoordinateClassifier"}
+    for package in packages:
+        names = set(import_module(f"{top}.{package}").__all__) - public
+        offered |= {f"{package}.{name}" for name in names}
+    page = (ROOT / "docs/api.md").read_text("utf-8")
+    assert sorted(re.findall(r"^   ([A-Za-z_.]+)$", page, re.M)) == sorted(offered)
