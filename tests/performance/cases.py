@@ -335,6 +335,43 @@ def peak_memory(device: str) -> Iterator[Ratio]:
     )
 
 
+TRAINING = """
+import sys, time
+import numpy as np, torch
+torch.set_num_threads(1)
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene
+from sklearn_hsiode.classifiers import _net
+size, n_bands, keeps = map(int, sys.argv[1:])
+if not keeps:
+    _net.keep_freed_memory = lambda: None
+rng = np.random.default_rng(0)
+cube = rng.integers(0, 4000, size=(100, 100, n_bands), dtype=np.int16)
+X, y = Scene(cube, rng.integers(1, 17, size=(100, 100))).labeled_pixels()
+chosen = rng.choice(len(y), 512, replace=False)
+patches = PatchExtractor(size).fit_transform(X)[chosen]
+model = ODENetClassifier(max_epochs=2, device="cpu", random_state=0).fit(patches, y[chosen])
+start = time.perf_counter()
+model.fit(patches, y[chosen]).predict(patches)
+print(time.perf_counter() - start)
+"""
+
+
+@case
+def kept_memory(device: str) -> Iterator[Ratio]:
+    """Training and prediction with the memory of freed activations kept / given back."""
+
+    def run(size: int, n_bands: int, keeps: bool) -> float:
+        command = [sys.executable, "-c", TRAINING, *map(str, (size, n_bands, int(keeps)))]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    if device == "cpu":
+        for name, shape in SHAPES.items():
+            times = np.array([[run(*shape, keeps) for keeps in (True, False)] for _ in range(5)])
+            kept, given_back = np.median(times, axis=0)
+            note = f"{kept:.3g} / {given_back:.3g} s"
+            yield Ratio(f"training, {name}", times[:, 0] / times[:, 1], None, note)
+
+
 @case
 def saved_activations(device: str) -> Iterator[Ratio]:
     """What the backward pass of the ODE block needs with 32 steps / with 1."""
