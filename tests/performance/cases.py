@@ -366,7 +366,7 @@ def kept_memory(device: str) -> Iterator[Ratio]:
 
     if device == "cpu":
         for name, shape in SHAPES.items():
-            times = np.array([[run(*shape, keeps) for keeps in (True, False)] for _ in range(5)])
+            times = np.array([[run(*shape, keeps) for keeps in (True, False)] for _ in range(3)])
             kept, given_back = np.median(times, axis=0)
             note = f"{kept:.3g} / {given_back:.3g} s"
             yield Ratio(f"training, {name}", times[:, 0] / times[:, 1], None, note)
