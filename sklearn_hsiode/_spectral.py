@@ -184,6 +184,8 @@ class SpectralTransformer(  # type: ignore[call-arg]
         tags.input_tags.two_d_array = False  # but pixels that know their scene
         if isinstance(self.transformer, BaseEstimator):
             inner = get_tags(self.transformer)
+            tags.input_tags.positive_only = inner.input_tags.positive_only
+            tags.non_deterministic = inner.non_deterministic
             tags.target_tags.required = inner.target_tags.required
             if inner.transformer_tags is not None:
                 tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
