@@ -46,6 +46,8 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
     True
     """
 
+    _doc_package = "sklearn_hsiode.baselines"
+
     def fit(self, X: PixelSamples, y: Any) -> CoordinateClassifier:
         """Remember where the training pixels lie.
 
