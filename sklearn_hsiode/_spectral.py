@@ -170,7 +170,9 @@ class SpectralTransformer(  # type: ignore[call-arg]
         -------
         routing : MetadataRouter
         """
+        # A pipeline calls fit_transform, which scikit-learn up to 1.8 does not take for a fit.
         mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")
         return MetadataRouter(owner=type(self).__name__).add(
             transformer=self.transformer, method_mapping=mapping
         )
