@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 try:  # since scikit-learn 1.9
@@ -24,15 +24,16 @@ class DocLinkMixin:
     """Links an estimator's diagram to its page on this package's documentation site."""
 
     _doc_link_module = "sklearn_hsiode"
+    _doc_package = "sklearn_hsiode"  # from which users import the estimator
 
     @property
     def _doc_link_template(self) -> str:
-        # Without an address in the package's metadata there is no link.
-        urls = dict(
-            url.split(", ", 1) for url in metadata("sklearn-hsiode").get_all("Project-URL", [])
-        )
-        site = urls.get("Documentation", "").rstrip("/")
-        return site and site + "/api/{estimator_module}.{estimator_name}.html"
+        try:
+            urls = metadata("sklearn-hsiode").get_all("Project-URL", [])
+        except PackageNotFoundError:  # run from its source
+            urls = []
+        site = dict(url.split(", ", 1) for url in urls).get("Documentation", "").rstrip("/")
+        return site and f"{site}/api/{self._doc_package}.{{estimator_name}}.html"
 
 
 def fit_context(estimator: Any, n_epochs: int) -> Any:

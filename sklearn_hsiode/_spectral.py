@@ -170,7 +170,9 @@ class SpectralTransformer(  # type: ignore[call-arg]
         -------
         routing : MetadataRouter
         """
+        # A pipeline calls fit_transform, which scikit-learn up to 1.8 does not take for a fit.
         mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")
         return MetadataRouter(owner=type(self).__name__).add(
             transformer=self.transformer, method_mapping=mapping
         )
@@ -184,6 +186,8 @@ class SpectralTransformer(  # type: ignore[call-arg]
         tags.input_tags.two_d_array = False  # but pixels that know their scene
         if isinstance(self.transformer, BaseEstimator):
             inner = get_tags(self.transformer)
+            tags.input_tags.positive_only = inner.input_tags.positive_only
+            tags.non_deterministic = inner.non_deterministic
             tags.target_tags.required = inner.target_tags.required
             if inner.transformer_tags is not None:
                 tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -46,6 +46,8 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
     True
     """
 
+    _doc_package = "sklearn_hsiode.baselines"
+
     def fit(self, X: PixelSamples, y: Any) -> CoordinateClassifier:
         """Remember where the training pixels lie.
 
@@ -68,6 +70,7 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
         require_pixels(X, type(self).__name__)
         check_bands(self, X, reset=True)
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
         self.classes_ = self.nearest_.classes_

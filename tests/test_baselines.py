@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.utils import estimator_checks
 
 from sklearn_hsiode import PatchExtractor, Scene
 from sklearn_hsiode.baselines import CoordinateClassifier
@@ -167,25 +166,6 @@ def test_a_pickled_one_predicts_the_same_and_holds_no_cube(X, y):
     np.testing.assert_array_equal(
         pickle.loads(pickled).predict(everywhere), classifier.predict(everywhere)
     )
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_tags_renamed,
-        estimator_checks.check_valid_tag_types,
-        estimator_checks.check_estimator_repr,
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
-        estimator_checks.check_mixin_order,
-        estimator_checks.check_estimators_unfitted,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-    ],
-)
-def test_it_passes_the_checks_of_scikit_learn_that_need_no_pixels(check):
-    check("CoordinateClassifier", CoordinateClassifier())
 
 
 # Bad input

@@ -13,7 +13,6 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import estimator_checks
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene, _gather, _tensors
 from sklearn_hsiode._patches import PatchSamples
@@ -464,27 +463,6 @@ def test_an_extractor_that_is_not_fitted_is_an_error():
 
 
 # The contract of a scikit-learn transformer
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_tags_renamed,
-        estimator_checks.check_valid_tag_types,
-        estimator_checks.check_estimator_repr,
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
-        estimator_checks.check_mixin_order,
-        estimator_checks.check_transformers_unfitted,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_param_validation,
-    ],
-)
-def test_the_extractor_passes_the_checks_of_scikit_learn_that_need_no_pixels(check):
-    check("PatchExtractor", PatchExtractor())
 
 
 def test_the_parameters_are_those_of_the_constructor():

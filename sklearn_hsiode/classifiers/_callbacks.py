@@ -59,9 +59,8 @@ class EpochBar(Callback):  # type: ignore[misc]
 class FitTasks(Callback):  # type: ignore[misc]
     """Tells scikit-learn's callbacks of each epoch; one that returns True ends the training."""
 
-    def __init__(self, context: Any, estimator: Any, X: Any, y: Any, fitted: Any) -> None:
-        self.context = context
-        self.about = {"estimator": estimator, "X": X, "y": y, "reconstruction_attributes": fitted}
+    def __init__(self, context: Any, about: dict[str, Any]) -> None:
+        self.context, self.about = context, about
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         self.epoch_ = self.context.subcontext(task_name="epoch")

@@ -240,9 +240,12 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             dataset = data.subset(training, self._augmenter(rng))
             callbacks = self._callbacks()
             fitted = {"classes_": classes, "net_": net, "_patch_shape": X.shape[2:]}
+            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
             if tasks is not None:
-                tasks.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                callbacks.append(FitTasks(tasks, self, X, y, fitted))
+                tasks.call_on_fit_task_begin(**about)
+                about["reconstruction_attributes"] = fitted
+                callbacks.append(FitTasks(tasks, about))
             try:
                 net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
             finally:
@@ -253,7 +256,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             net.prepend_history(previous.history)
         self.__dict__.update(fitted)
         if tasks is not None:
-            tasks.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=fitted)
+            tasks.call_on_fit_task_end(**about)
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -300,6 +303,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         first = not hasattr(self, "net_")
         X = check_patches(self, X, None if first else self._patch_shape)
         y = check_labels(self, X, y)
+        if isinstance(classes, torch.Tensor):
+            classes = classes.numpy(force=True)
         _check_partial_fit_first_call(self, classes)
         check_classes(self.classes_)
         unknown = np.setdiff1d(y, self.classes_)

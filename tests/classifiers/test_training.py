@@ -79,6 +79,17 @@ class Spy(skorch.callbacks.Callback):
         self.report((training, inputs["patches"].numpy().copy(), codes.numpy().copy()))
 
 
+class WeightSpy(skorch.callbacks.Callback):
+    """Reports the weights of every batch of the training."""
+
+    def __init__(self, report):
+        self.report = report
+
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        if training:
+            self.report(batch[0]["sample_weight"].numpy())
+
+
 def spied_batches(model, X, y):
     """Batches of a fit: those for training, and those for validation."""
     batches = []
@@ -252,6 +263,27 @@ def test_the_spectra_of_validation_pixels_have_no_part_in_the_weights():
     np.testing.assert_array_equal(
         clone(model).fit(altered, y).predict_proba(spectra), model.predict_proba(spectra)
     )
+
+
+@few_examples
+@given(weight=st.floats(0, 1e6))
+def test_the_weights_of_validation_pixels_have_no_part_in_the_weights_of_the_network(weight):
+    spectra, y = distinct_spectra()
+    model = ode_net(early_stopping=True, max_epochs=1)  # a single epoch is always the best
+    _, validated = spied_batches(model, spectra, y)
+    sample_weight = np.ones(len(y))
+    sample_weight[rows_of(validated, spectra)] = weight
+    weighted = clone(model).fit(spectra, y, sample_weight=sample_weight)
+    np.testing.assert_array_equal(weighted.predict_proba(spectra), model.predict_proba(spectra))
+
+
+def test_training_weights_have_a_mean_of_one_beside_validation_pixels_of_any_weight():
+    spectra, y = distinct_spectra()
+    seen = []
+    model = ode_net(early_stopping=True, max_epochs=1, class_weight="balanced")
+    model.set_params(callbacks=[WeightSpy(seen.append)])
+    model.fit(spectra, y, sample_weight=np.random.RandomState(0).exponential(size=len(y)))
+    np.testing.assert_allclose(np.concatenate(seen).mean(), 1, rtol=1e-5)
 
 
 def test_early_stopping_without_a_pixel_to_spare_is_an_error():
