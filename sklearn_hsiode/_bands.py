@@ -101,10 +101,10 @@ def feature_names(estimator: Any, names: Any = None) -> np.ndarray:
     return np.asarray(_check_feature_names_in(estimator, names), dtype=object)
 
 
-def fitted_wavelengths(estimator: Any) -> np.ndarray | None:
-    """Wavelengths that an estimator, or the first of its parts that knows any, was fitted at."""
+def fitted_wavelengths(estimator: Any, n_bands: int) -> np.ndarray | None:
+    """Wavelengths of so many bands that an estimator, or the first such part, was fitted at."""
     known = (getattr(part, "wavelengths_in_", None) for part in iter_estimators(estimator))
-    return next((wavelengths for wavelengths in known if wavelengths is not None), None)
+    return next((found for found in known if found is not None and len(found) == n_bands), None)
 
 
 def iter_estimators(part: Any) -> Iterator[BaseEstimator]:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 
 from sklearn_hsiode._memory import FILE_BLOCK, SPECTRA, n_items
-from sklearn_hsiode._validation import checked_cube
+from sklearn_hsiode._validation import check_cube, checked_cube
 
 Block = tuple[slice, slice]
 
@@ -41,7 +41,7 @@ class Cube:
     @property
     def dtype(self) -> np.dtype:
         """Type of the values."""
-        return np.dtype(self.source.dtype)
+        return np.dtype(self.source.dtype).newbyteorder("=")
 
     def __getitem__(self, window: Block) -> np.ndarray:
         values: np.ndarray = np.ma.asanyarray(self.source[window])
@@ -144,9 +144,10 @@ def as_cube(cube: Any) -> Cube:
     """
     if isinstance(cube, Cube):
         return cube
-    if not hasattr(cube, "__array__") and hasattr(cube, "dtype") and len(cube.shape) == 3:
-        return Cube(cube)
-    return ArrayCube(cube)
+    if hasattr(cube, "__array__") or not (hasattr(cube, "dtype") and hasattr(cube, "shape")):
+        return ArrayCube(cube)
+    check_cube(tuple(cube.shape), np.dtype(cube.dtype))
+    return Cube(cube)
 
 
 def valid_pixels(values: np.ndarray) -> np.ndarray:

@@ -165,6 +165,22 @@ class ArrayGatherer:
         return batch.to(self.device, self.dtype, memory_format=torch.channels_last)
 
 
+class MiniBatch(dict[str, Tensor]):
+    """The inputs of a mini-batch: "patches" and "sample_weight".
+
+    Parameters
+    ----------
+    stage : {"patches", "standardized", "stem"}
+        How far the patches have been precomputed.
+    **inputs
+        The tensors.
+    """
+
+    def __init__(self, stage: str = "patches", **inputs: Tensor) -> None:
+        super().__init__(inputs)
+        self.stage = stage
+
+
 class PatchDataset(torch.utils.data.Dataset[Any]):
     """Patches with class codes and weights, gathered one mini-batch at a time.
 
@@ -206,14 +222,15 @@ class PatchDataset(torch.utils.data.Dataset[Any]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, index: list[int]) -> tuple[dict[str, Tensor], Tensor]:
+    def __getitems__(self, index: list[int]) -> tuple[MiniBatch, Tensor]:
         rows = self.rows[index]
         symmetry = None
         if self.augment is not None:
             symmetry = torch.randint(8, (len(rows),), generator=self.augment)
         patches = self.gather(rows, symmetry)
         where = to_device(torch.from_numpy(rows), self.codes.device)
-        return {"patches": patches, "sample_weight": self.weights[where]}, self.codes[where]
+        weights = self.weights[where]
+        return MiniBatch(self.stage, patches=patches, sample_weight=weights), self.codes[where]
 
 
 def identity_collate(batch: Any) -> Any:

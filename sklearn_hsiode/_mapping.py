@@ -174,7 +174,7 @@ def _check_bands(estimator: Any, scene: Scene) -> None:
             f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
             f"{without}: give it the same bands, in the same order."
         )
-    wavelengths = fitted_wavelengths(estimator)
+    wavelengths = fitted_wavelengths(estimator, scene.n_bands)
     check_wavelengths(scene.wavelengths, wavelengths, type(estimator).__name__)
     there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
     if (wavelengths is None or scene.wavelengths is None) and there and here and there != here:

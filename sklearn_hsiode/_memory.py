@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from sklearn import get_config
 
-SMALL_FILE = 64  # an image that is loaded when it is opened
+# These two decide on more than memory, and are not lowered by scikit-learn's.
+SMALL_FILE = 64  # an image that is loaded when it is opened, and whose empty bands are found
+ACTIVATION = 16  # an activation in a prediction on a CPU, more of which leaves the cache
+# These are, through n_items.
 FILE_BLOCK = 32  # values that a pass through a file reads together
 SPECTRA = 64  # spectra that are handled together
 LAYER_INPUT = 64  # values of an image that go through a layer together
 PRECOMPUTED = 256  # an image that is kept behind the standardisation or the stem
-ACTIVATION = 16  # an activation in a prediction on a CPU, more of which leaves the cache
 
 
 def n_items(mebibytes: float, item_bytes: float) -> int:

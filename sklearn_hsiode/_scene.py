@@ -108,6 +108,9 @@ class Scene:
         As :func:`dataclasses.replace`: every scene that is derived from another one, and every
         one that is unpickled, is made here.
         """
+        unknown = {f"_{name}" for name in fields} - {*FIELDS}
+        if unknown:
+            raise TypeError(f"A scene has no {', '.join(sorted(unknown))}.")
         scene = Scene.__new__(Scene)
         known = {name: vars(self)[name] for name in FIELDS if name in vars(self)}
         for name, value in (known | {f"_{name}": value for name, value in fields.items()}).items():
@@ -316,6 +319,9 @@ class Scene:
         -------
         scene : Scene
         """
+        chosen = np.arange(self.n_bands)[bands]
+        if chosen.ndim != 1 or not chosen.size:
+            raise ValueError(f"bands must choose one band at least, as a list, got {bands!r}.")
         mask = self.mask  # in which bands that are not chosen have their part
         of_bands = {
             name: None if values is None else values[bands]

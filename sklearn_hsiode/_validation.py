@@ -16,6 +16,19 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
+def check_cube(shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise TypeError or ValueError unless these are the shape and type of a cube."""
+    if dtype.kind not in REAL_KINDS:
+        raise TypeError(f"cube must hold real numbers, got dtype {dtype}.")
+    if len(shape) != 3:
+        raise ValueError(
+            f"cube must have shape (rows, cols, bands), got {len(shape)} dimensions {shape};"
+            " a single band is cube[:, :, np.newaxis]."
+        )
+    if 0 in shape:
+        raise ValueError(f"cube is empty: its shape is {shape}.")
+
+
 def checked_cube(cube: Any) -> np.ndarray:
     """Return a cube as a read-only, contiguous array of real numbers in native byte order."""
     # A memory map stays one, so that joblib recognises it and passes its file on.
@@ -23,15 +36,7 @@ def checked_cube(cube: Any) -> np.ndarray:
         cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
     except ValueError as error:
         raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
-    if cube.dtype.kind not in REAL_KINDS:
-        raise TypeError(f"cube must hold real numbers, got dtype {cube.dtype}.")
-    if cube.ndim != 3:
-        raise ValueError(
-            f"cube must have shape (rows, cols, bands), got {cube.ndim} dimensions {cube.shape};"
-            " a single band is cube[:, :, np.newaxis]."
-        )
-    if 0 in cube.shape:
-        raise ValueError(f"cube is empty: its shape is {cube.shape}.")
+    check_cube(cube.shape, cube.dtype)
     if not cube.dtype.isnative:
         cube = cube.astype(cube.dtype.newbyteorder("="))
     return read_only(cube if cube.flags.c_contiguous else np.ascontiguousarray(cube))
@@ -82,6 +87,8 @@ def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
             f"wavelengths must be one number per band, of shape ({n_bands},), got"
             f" {wavelengths.dtype} of shape {wavelengths.shape}."
         )
+    if not (np.isfinite(wavelengths) & (wavelengths > 0)).all():
+        raise ValueError("wavelengths must be positive and finite; where they are not known, None.")
     return read_only(wavelengths.astype(float))
 
 

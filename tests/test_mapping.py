@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_hsiode import (
@@ -48,8 +48,6 @@ def masked():
 
 @pytest.fixture(scope="module", params=["network", "svm", "flat patches"])
 def fitted(request, masked):
-    from sklearn.preprocessing import FunctionTransformer
-
     models = {
         "network": make_pipeline(
             SpectralTransformer(StandardScaler()),
@@ -485,3 +483,15 @@ def test_labels_are_needed_to_skip_what_has_none(scene):
 def test_an_estimator_that_is_not_fitted_is_an_error(scene):
     with pytest.raises(NotFittedError):
         predict_map(SVC(), scene)
+
+
+def test_wavelengths_of_a_part_that_saw_fewer_bands_do_not_count(scene, ode):
+    X, y = scene.labeled_pixels()
+    drop = FunctionTransformer(last_bands)
+    model = make_pipeline(drop, PatchExtractor(3), ode.set_params(max_epochs=1)).fit(X, y)
+    assert len(model[1].wavelengths_in_) == scene.n_bands - 2
+    np.testing.assert_array_equal(predict_map(model, scene)[X.rows, X.cols], model.predict(X))
+
+
+def last_bands(pixels):
+    return pixels[:, 2:]

@@ -358,7 +358,7 @@ def test_another_content_than_the_file_names_is_an_error(saved, pixels):
 
 def test_a_newer_format_is_an_error(saved):
     tampered(saved, format=99)
-    with pytest.raises(ValueError, match=r"format 99.*save the model again"):
+    with pytest.raises(ValueError, match=r"format 99.*update sklearn_hsiode"):
         load_model(saved)
 
 
@@ -392,3 +392,10 @@ def test_a_model_trained_on_cuda_loads_where_there_is_none(pixels, tmp_path):
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-W", "ignore", "-c", script, path]
     subprocess.run(command, check=True, env=environment)
+
+
+def test_the_scene_of_another_number_of_bands_is_refused(scene, tmp_path):
+    model = SVC().fit(*scene.labeled_pixels())
+    with pytest.raises(ValueError, match="scene has 3 bands, but the estimator was fitted on 8"):
+        save_model(model, tmp_path / "a.model", scene=scene.select_bands([0, 1, 2]))
+    assert not list(tmp_path.iterdir())

@@ -621,3 +621,39 @@ def test_spectra_are_found_whatever_is_read_together(seed, budget):
         np.testing.assert_array_equal(lazy.non_finite, loaded.non_finite)
         parts = list(lazy.iter_spectra(np.arange(loaded.mask.size)))
     np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), loaded.spectra)
+
+
+@pytest.mark.parametrize(
+    ("cube", "error", "message"),
+    [
+        (CUBE.astype(complex), TypeError, "real numbers"),
+        (CUBE[:0], ValueError, "empty"),
+        (CUBE[:, :, 0], ValueError, "2 dimensions"),
+    ],
+)
+def test_a_cube_that_is_read_by_window_is_checked_like_any_other(cube, error, message):
+    with pytest.raises(error, match=message):
+        Scene(Rows(cube))
+
+
+def test_values_of_another_byte_order_are_of_this_machines_once_they_are_read():
+    scene = Scene(Rows(CUBE.astype(">f4")))
+    assert scene.dtype == scene.window(slice(2), slice(2)).dtype == scene.cube.dtype
+    assert scene.dtype.isnative
+
+
+@pytest.mark.parametrize("bands", [[], 3, slice(9, 9), np.zeros(5, dtype=bool)])
+def test_a_selection_of_no_band_or_a_single_number_is_refused(full, bands):
+    with pytest.raises(ValueError, match="bands must choose one band at least, as a list"):
+        full.select_bands(bands)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 0, -450])
+def test_wavelengths_are_positive_and_finite(wrong):
+    with pytest.raises(ValueError, match="wavelengths must be positive and finite"):
+        Scene(CUBE, wavelengths=[450, 550, 650, 850, wrong])
+
+
+def test_a_scene_has_no_other_fields(full):
+    with pytest.raises(TypeError, match="A scene has no _wavelength"):
+        full._replace(wavelength=None)

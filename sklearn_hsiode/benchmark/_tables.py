@@ -174,9 +174,9 @@ def _summary(scene: Scene, names: list[str], runs: Sequence[Run]) -> Classificat
         names,
         np.array([run.per_class_accuracy for run in runs], dtype=float),
         {
-            name: np.array([run.scores[name] for run in runs])
+            name: np.array([run.scores[name] for run in runs], dtype=float)  # None is NaN
             for name in MEASURES
-            if all(run.scores.get(name) is not None for run in runs)
+            if all(name in run.scores for run in runs)
         },
     )
 

@@ -40,7 +40,8 @@ def check_patches(
             X = X.numpy(force=True)
         if reset:
             forget_bands(estimator)
-        if hasattr(estimator, "wavelengths_in_"):  # of a scene's bands; an array's have no names
+        if hasattr(estimator, "wavelengths_in_") and not hasattr(X, "columns"):
+            # It was fitted on a scene, and an array's bands have no names.
             X = check_array(X, allow_nd=True, estimator=estimator, input_name="X")
             check_n_bands(estimator, X.shape[1])
         else:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_hsiode.nn import SharedStem
+
 
 class StandardizedNetwork(nn.Module):
     """A network behind a standardisation of each band.
@@ -22,11 +24,6 @@ class StandardizedNetwork(nn.Module):
         Other arguments of the network.
     dtype : str
         Name of PyTorch's type of the weights.
-
-    Attributes
-    ----------
-    stage : {"patches", "standardized", "stem"}
-        How far the patches that are coming have been precomputed.
     """
 
     mean: Tensor
@@ -42,9 +39,13 @@ class StandardizedNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
-        self.stage = "patches"
         self.register_buffer("mean", torch.zeros(n_bands, 1, 1))
         self.register_buffer("scale", torch.ones(n_bands, 1, 1))
+        if isinstance(network, nn.Module):
+            raise TypeError(
+                "network must be a class or function that makes a network, got a"
+                f" {type(network).__name__} that is made already: pass its class."
+            )
         made: Any = network(n_bands=n_bands, n_classes=n_classes, **network_params)
         if not isinstance(made, nn.Module):
             raise TypeError(
@@ -58,18 +59,21 @@ class StandardizedNetwork(nn.Module):
         self.mean.copy_(torch.as_tensor(mean).view_as(self.mean))
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
 
-    def forward(self, patches: Tensor) -> Tensor:
-        """Logits of patches at the present stage."""
-        if self.stage == "stem":
+    def forward(self, patches: Tensor, stage: str = "patches") -> Tensor:
+        """Logits of patches that have been precomputed up to a stage."""
+        if stage == "stem":
             logits: Tensor = self.network.after_stem(patches)
         else:
-            logits = self.network(
-                self.standardized(patches) if self.stage == "patches" else patches
-            )
-        if logits.shape != (len(patches), self.n_classes):
+            patches = self.standardized(patches) if stage == "patches" else patches
+            if not isinstance(self.network, SharedStem):
+                patches = patches.contiguous()  # others may call view on them
+            logits = self.network(patches)
+        expected = (len(patches), self.n_classes)
+        if not isinstance(logits, Tensor) or logits.shape != expected:
+            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ValueError(
-                f"network must return logits of shape ({len(patches)}, {self.n_classes}) for"
-                f" {len(patches)} patches, but it returned {tuple(logits.shape)}."
+                f"network must return logits of shape {expected} for {len(patches)} patches, but"
+                f" it returned {found}."
             )
         return logits
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -16,10 +15,11 @@ from skorch.history import History
 from torch import Tensor, nn
 
 from sklearn_hsiode._gather import PatchDataset, identity_collate
-from sklearn_hsiode._memory import ACTIVATION, n_items
+from sklearn_hsiode._memory import ACTIVATION
 from sklearn_hsiode._tensors import as_tensor
 from sklearn_hsiode.classifiers._devices import keep_freed_memory
 from sklearn_hsiode.classifiers._module import StandardizedNetwork
+from sklearn_hsiode.nn import ODEBlock
 from sklearn_hsiode.nn._ode import explained_failures
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,12 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         net.initialize()
         net.made_with_ = {"module": module, "patch_size": patch_size, **parameters}
         inner = net.plain_module_.network
-        net.solver_ = next((part.solver for part in inner.modules() if hasattr(part, "solver")), "")
+        solvers = [part.solver for part in inner.modules() if isinstance(part, ODEBlock)]
+        net.solver_ = ", ".join(dict.fromkeys(solvers))
         if "iterator_valid__batch_size" not in parameters:
-            n_filters = getattr(inner, "n_filters", module["n_bands"])
+            n_filters = getattr(inner, "n_filters", None)
+            if not isinstance(n_filters, int):
+                n_filters = module["n_bands"]
             net.iterator_valid__batch_size = prediction_batch(patch_size, n_filters, device)
         return net
 
@@ -93,7 +96,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
 
     def infer(self, x: dict[str, Tensor], **fit_params: Any) -> Tensor:
         with self.autocasting():
-            logits: Tensor = self.module_(x["patches"])
+            logits: Tensor = self.module_(x["patches"], getattr(x, "stage", "patches"))
         if self.compile:
             logits = logits.clone()  # a CUDA graph writes those of the next batch in their place
         return logits.to(x["sample_weight"].dtype)
@@ -102,24 +105,6 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """Context in which PyTorch chooses where to compute in bfloat16, if that is wanted."""
         kind = torch.device(self.device).type
         return torch.autocast(kind, torch.bfloat16, enabled=self.autocast)
-
-    @contextmanager
-    def _fed_by(self, dataset: Any) -> Iterator[None]:
-        """Let the module know how far the patches of a dataset have been precomputed."""
-        module = self.plain_module_
-        before, module.stage = module.stage, getattr(dataset, "stage", "patches")
-        try:
-            yield
-        finally:
-            module.stage = before
-
-    def forward_iter(self, X: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        with self._fed_by(X):
-            yield from super().forward_iter(X, *args, **kwargs)
-
-    def run_single_epoch(self, iterator: Any, *args: Any, **kwargs: Any) -> None:
-        with self._fed_by(getattr(iterator, "dataset", None)):
-            super().run_single_epoch(iterator, *args, **kwargs)
 
     def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
         """Probabilities of the classes, in smaller batches where the device's memory runs out."""
@@ -175,7 +160,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         """Tell whether the first few patches have finite logits; the last update has no loss."""
         inputs, _ = dataset.__getitems__(list(range(min(len(dataset), 8))))
         self.module_.eval()
-        with torch.no_grad(), self._fed_by(dataset):
+        with torch.no_grad():
             return bool(self.infer(inputs).isfinite().all())
 
     def divergence(self) -> ValueError:
@@ -266,4 +251,5 @@ def prediction_batch(patch_size: int, n_filters: int, device: torch.device) -> i
     """How many patches are predicted together, of which the widest activation has `n_filters`."""
     if device.type != "cpu":
         return PREDICTION_BATCH
-    return min(n_items(ACTIVATION, n_filters * patch_size**2 * 4), PREDICTION_BATCH)
+    n_patches = ACTIVATION * 2**20 // (n_filters * patch_size**2 * 4)
+    return min(max(n_patches, 1), PREDICTION_BATCH)

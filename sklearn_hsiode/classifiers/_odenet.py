@@ -78,7 +78,6 @@ class ODENetClassifier(PatchNetClassifier):
     True
     """
 
-    network = ODENet
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -121,6 +120,11 @@ class ODENetClassifier(PatchNetClassifier):
         random_state: Any = None,
     ) -> None:
         store_parameters(self, locals())
+
+    @property
+    def network(self) -> type[ODENet]:  # type: ignore[override]
+        """The network, :class:`~sklearn_hsiode.nn.ODENet`."""
+        return ODENet
 
     @property
     def network_params(self) -> dict[str, Any]:  # type: ignore[override]

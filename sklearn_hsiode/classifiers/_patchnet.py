@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -378,7 +379,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     @property
     def n_parameters_(self) -> int:
         """Number of trainable parameters of the network."""
-        return sum(weight.numel() for weight in self.net_.plain_module_.parameters())
+        weights = self.net_.plain_module_.parameters()
+        return sum(weight.numel() for weight in weights if weight.requires_grad)
 
     @property
     def n_iter_(self) -> int:
@@ -392,6 +394,11 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             {name: np.asarray(epoch[key]).item() for name, key in HISTORY.items() if key in epoch}
             for epoch in self.net_.history
         ]
+
+    @classmethod
+    def _has_own_network(cls) -> bool:
+        """Whether the class says which network it is, which then nobody can change."""
+        return isinstance(vars(cls).get("network"), property)
 
     def _module_arguments(self, X: Any, classes: np.ndarray) -> dict[str, Any]:
         return {
@@ -413,7 +420,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     def _present_net(self, X: Any) -> PatchNet:
         """The net for a later call of partial_fit, with the present settings of training."""
         net = self.net_
-        same = net.made_with_["module"] == self._module_arguments(X, self.classes_)
+        arguments = self._module_arguments(X, self.classes_)
+        same = joblib.hash(net.made_with_["module"]) == joblib.hash(arguments)
         if not same or net.module__network is not self.network:
             raise ValueError(
                 "partial_fit goes on with the network of the first call, but its parameters have"
@@ -477,13 +485,17 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         # Weights as plain arrays: they load without the device, the scene and the callbacks.
         state = dict(super().__getstate__())
         if "net_" in state:
+            network = state["net_"].module__network
             state["net_"] = state["net_"].as_arrays()
+            if not self._has_own_network():  # it may have been set anew since the fit
+                state["net_"]["network"] = network
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "net_" in state:
             saved, device = state["net_"], device_or_cpu(self.device)
+            network = self.network if self._has_own_network() else saved["network"]
             with reproducible(0, device):  # a new network draws weights before it takes these
-                self.net_ = PatchNet.of(self.network, device=device, **saved["made_with"])
+                self.net_ = PatchNet.of(network, device=device, **saved["made_with"])
             self.net_.load_arrays(saved["weights"], saved["history"])

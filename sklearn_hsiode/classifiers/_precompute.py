@@ -62,6 +62,7 @@ def _stem_is_shared(gather: SceneGatherer, network: Any) -> bool:
     """Tell whether a stem is less work for all the ground under some patches than for each."""
     return (
         isinstance(network, SharedStem)
+        and network.shares_stem
         and gather.size >= network.smallest_patch
         and gather.n_bands >= FEWEST_BANDS
         and _is_dense(gather, network.n_filters)

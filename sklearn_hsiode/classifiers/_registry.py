@@ -30,7 +30,7 @@ class NetworkEntry:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-# Model files may hold these classifiers: none must run what it is given, a callable say.
+# Model files may hold these classifiers, whose network is a property that no file can set.
 NETWORKS: dict[str, NetworkEntry] = {
     "ode-net": NetworkEntry(
         ODENetClassifier,

@@ -59,7 +59,6 @@ class ResNetClassifier(PatchNetClassifier):
     True
     """
 
-    network = ResNet
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         "n_filters": [Interval(Integral, 1, None, closed="left")],
@@ -96,6 +95,11 @@ class ResNetClassifier(PatchNetClassifier):
         random_state: Any = None,
     ) -> None:
         store_parameters(self, locals())
+
+    @property
+    def network(self) -> type[ResNet]:  # type: ignore[override]
+        """The network, :class:`~sklearn_hsiode.nn.ResNet`."""
+        return ResNet
 
     @property
     def network_params(self) -> dict[str, Any]:  # type: ignore[override]

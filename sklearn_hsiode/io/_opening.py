@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._memory import SMALL_FILE, n_items
+from sklearn_hsiode._memory import SMALL_FILE
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import require_valid
 from sklearn_hsiode.io._file_cube import FileCube
@@ -51,7 +51,7 @@ def open_scene(
     n_bands = source.shape[2]
     without = {} if source.bad is None else dict.fromkeys(np.flatnonzero(source.bad).tolist(), BAD)
     kept = np.setdiff1d(np.arange(n_bands), list(without) if drop_bad_bands else [])
-    is_loaded = (source.is_in_memory or source.n_bytes <= n_items(SMALL_FILE, 1)) and len(kept) > 0
+    is_loaded = (source.is_in_memory or source.n_bytes <= SMALL_FILE * 2**20) and len(kept) > 0
     rows, cols = (slice(0, size) for size in source.shape[:2])
     values = source.values(rows, cols, kept) if is_loaded else None
     if values is not None and source.has_gaps:

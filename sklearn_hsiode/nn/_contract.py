@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
-from torch import Tensor
+from torch import Tensor, nn
 
 
-@runtime_checkable
-class SharedStem(Protocol):
-    """A network whose first layers may be computed once for all patches that overlap.
+class SharedStem(nn.Module):
+    """Base of networks whose first layers may be computed once for all patches that overlap.
 
     A classifier builds its network by ``network(n_bands=..., n_classes=..., **network_params)``
     and asks one thing of it: to be a :class:`torch.nn.Module` that turns patches of shape
     (n, bands, size, size) into logits of shape (n, n_classes). It may offer more:
 
-    - `n_filters`, the channels of its widest activation, from which the size of the
+    - an int `n_filters`, the channels of its widest activation, from which the size of the
       mini-batches of a prediction follows;
     - `n_function_evaluations`, of its latest forward pass, which is recorded in `history_`;
-    - all members of this protocol. Then ``network(patches)`` must equal
-      ``network.after_stem(network.stem_of_image(patches))`` for patches of `smallest_patch`
-      pixels or more, and a prediction calls these two instead: the first on the image that the
-      patches come from, as a whole, the second on the parts of its output under the patches.
+    - this base class. A prediction then calls :meth:`stem_of_image` on the image that the
+      patches come from, as a whole, and :meth:`after_stem` on the parts of its output under the
+      patches, unless a subclass has overridden ``forward``.
 
     Attributes
     ----------
+    stem : torch.nn.Module
+        The first layers, from patches (n, bands, size, size) to features (n, n_filters, ...).
     n_filters : int
         Channels of the stem's output.
     stem_margin : int
         Pixels by which the stem's output is smaller than its input on each side, since each
         value is computed from its surroundings alone, without padding.
     smallest_patch : int
-        Side of the smallest patches that this holds for.
+        Side of the smallest patches for which the stem of an image, cut at a patch, is the stem
+        of that patch.
     """
 
+    stem: nn.Module
     n_filters: int
     stem_margin: int
     smallest_patch: int
 
+    def forward(self, patches: Tensor) -> Tensor:
+        """Logits (n, n_classes) of patches (n, bands, size, size)."""
+        return self.after_stem(self.stem(patches))
+
     def stem_of_image(self, image: Tensor) -> Tensor:
         """Stem's output (n, n_filters, rows', cols') for images (n, bands, rows, cols)."""
+        features: Tensor = self.stem(image)
+        return features
 
     def after_stem(self, features: Tensor) -> Tensor:
         """Logits (n, n_classes) of the stem's output for patches."""
+        raise NotImplementedError
+
+    @property
+    def shares_stem(self) -> bool:
+        """True where ``forward`` is still that of this class."""
+        return type(self).forward is SharedStem.forward

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sklearn_hsiode.nn._contract import SharedStem
 from sklearn_hsiode.nn._ode import ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
 
@@ -38,8 +39,8 @@ class Head(nn.Module):
         return self.linear(self.norm(x).relu().mean((2, 3)))
 
 
-class PatchNetwork(nn.Module):
-    """Stem, two strided residual units, a body, and a head; a :class:`SharedStem`."""
+class PatchNetwork(SharedStem):
+    """Stem, two strided residual units, a body, and a head."""
 
     stem_margin = 1
     smallest_patch = Stem.smallest_patch
@@ -47,23 +48,18 @@ class PatchNetwork(nn.Module):
     def __init__(self, n_bands: int, n_classes: int, n_filters: int, body: nn.Module) -> None:
         super().__init__()
         self.n_filters = n_filters
-        self.stem = Stem(n_bands, n_filters)
+        self.stem: Stem = Stem(n_bands, n_filters)
         self.downsampling = nn.Sequential(
             ResidualUnit(n_filters, stride=2), ResidualUnit(n_filters, stride=2)
         )
         self.body = body
         self.head = Head(n_filters, n_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.after_stem(self.stem(x))
-
     def stem_of_image(self, image: Tensor) -> Tensor:
-        """The stem's convolution of an image (n, bands, rows, cols) of any size."""
-        features: Tensor = nn.Conv2d.forward(self.stem, image)
+        features: Tensor = nn.Conv2d.forward(self.stem, image)  # without the padding
         return features
 
     def after_stem(self, features: Tensor) -> Tensor:
-        """Logits of the stem's output."""
         # Group norm is slow in channels-last memory, and on CUDA would turn it round each time.
         return self.head(self.body(self.downsampling(features.contiguous())))
 

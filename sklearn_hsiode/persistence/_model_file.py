@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.persistence._trust import PATCH_NET, trusted_names, untrusted
+from sklearn_hsiode.persistence._trust import trusted_names, untrusted
 
 FORMAT = 2
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
@@ -62,6 +62,8 @@ def save_model(
         function of yours.
     FileExistsError
         When the file exists and is not to be replaced.
+    ValueError
+        When the scene has another number of bands than that of the training.
 
     Examples
     --------
@@ -81,19 +83,20 @@ def save_model(
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
+    n_bands = getattr(estimator, "n_features_in_", None)
+    if scene is not None and n_bands is not None and scene.n_bands != n_bands:
+        raise ValueError(
+            f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
+            " scene of its training."
+        )
     model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
     strange = untrusted(model, skops, trusted_names(trusted))
-    if PATCH_NET in strange:
-        own = ", ".join(name for name in strange if name != PATCH_NET)
-        raise TypeError(
-            f"The estimator holds a PatchNetClassifier of the network {own}, whose code is not"
-            " this package's to trust: name the network with trusted=[...] here and in load_model,"
-            " or pickle the estimator for your own use."
-        )
     if strange:
         raise TypeError(
-            f"The estimator holds {', '.join(strange)}, which load_model would refuse to load:"
-            " leave it out, or pickle the estimator for your own use."
+            f"The estimator holds {', '.join(strange)}, which load_model would refuse to load,"
+            " since their code is not this package's to trust: leave them out, or pickle the"
+            " estimator for your own use. The network of a PatchNetClassifier can be named as"
+            " trusted=[...], here and in load_model."
         )
     about = {
         "format": FORMAT,
@@ -102,7 +105,7 @@ def save_model(
             for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
         },
         "classes": getattr(estimator, "classes_", None),
-        "n_bands": getattr(estimator, "n_features_in_", None),
+        "n_bands": n_bands,
         "class_names": _class_names(estimator, scene),
         "wavelengths": None if scene is None else scene.wavelengths,
         "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
@@ -212,9 +215,11 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
             f"{path} is no model that save_model has written, or it is damaged: {error}"
         ) from error
     if found != FORMAT:
+        is_older = isinstance(found, int) and found < FORMAT
+        remedy = "train and save the model again" if is_older else "update sklearn_hsiode"
         raise ValueError(
             f"{path} is of format {found}, and this version of sklearn_hsiode reads format"
-            f" {FORMAT}: save the model again with this version, or load it with its own."
+            f" {FORMAT}: {remedy}."
         )
     if told != _hash(text, model):
         raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
@@ -112,10 +113,20 @@ def trusted_names(own: Iterable[Any]) -> frozenset[str]:
     TypeError
         For what is neither a class nor a function.
     """
+    if not isinstance(own, Iterable) or isinstance(own, str):
+        raise TypeError(f"trusted must be a list of classes or functions, got {own!r}.")
     own = list(own)
     for thing in own:
         if not hasattr(thing, "__qualname__"):
             raise TypeError(f"trusted must hold classes or functions, got {thing!r}.")
+        found: Any = sys.modules.get(thing.__module__)
+        for name in thing.__qualname__.split("."):
+            found = getattr(found, name, None)
+        if found is not thing:
+            raise TypeError(
+                f"trusted holds {thing!r}, which is not found as {thing.__module__}."
+                f"{thing.__qualname__}: put it where it can be imported, under its own name."
+            )
     names = {f"{thing.__module__}.{thing.__qualname__}" for thing in own}
     return TRUSTED | names | ({PATCH_NET} if names else set())
 

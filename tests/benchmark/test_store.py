@@ -174,7 +174,7 @@ def test_a_damaged_line_within_a_file_is_named(filled, line):
     assert filled.read_bytes() == damaged
 
 
-def test_new_models_may_be_added_and_known_ones_dropped_bands(filled):
+def test_new_models_may_be_added_and_known_ones_left_out(filled):
     new = {"estimator": "New", "a": "1"}
     file = opened(filled, models={"new": new})
     assert file.runs == RUNS

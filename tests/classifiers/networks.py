@@ -5,6 +5,8 @@ from math import ceil
 import torch
 from torch import nn
 
+from sklearn_hsiode.nn import SharedStem
+
 
 class SpectralCNN(nn.Module):
     """The 1-D CNN of Hu et al. (2015) on the spectrum of a patch's centre pixel."""
@@ -39,28 +41,48 @@ class Normalised(nn.Module):
         return self.layers(patches)
 
 
-class Stemmed(nn.Module):
+class Stemmed(SharedStem):
     """A network that lets overlapping patches share its stem, and counts how it is called."""
 
-    n_filters, stem_margin, smallest_patch = 6, 1, 5
+    stem_margin, smallest_patch = 1, 5
 
     def __init__(self, n_bands, n_classes):
         super().__init__()
+        self.n_filters = 6
         self.stem = nn.Conv2d(n_bands, 6, 3)
         self.head = nn.Linear(6, n_classes)
         self.calls = []
 
     def stem_of_image(self, image):
         self.calls.append("stem of image")
-        return self.stem(image)
+        return super().stem_of_image(image)
 
     def after_stem(self, features):
         self.calls.append("after stem")
         return self.head(features.relu().mean((2, 3)))
 
+
+class Negated(Stemmed):
+    """A subclass whose forward does something else with the stem."""
+
     def forward(self, patches):
-        self.calls.append("patches")
-        return self.head(self.stem(patches).relu().mean((2, 3)))
+        return -super().forward(patches)
+
+
+class Viewing(nn.Module):
+    """A network of several widths that calls view, which wants contiguous memory."""
+
+    n_filters = (4, 6)
+
+    def __init__(self, n_bands, n_classes):
+        super().__init__()
+        self.convolution = nn.Conv2d(n_bands, 4, 3)
+        self.linear = nn.LazyLinear(n_classes)
+
+    def forward(self, patches):
+        flat = patches.view(len(patches), -1)[:, :2]
+        features = self.convolution(patches).relu()
+        return self.linear(torch.cat([flat, features.view(len(features), -1)], dim=1))
 
 
 class Linear(nn.Sequential):
@@ -79,6 +101,25 @@ def linear(n_bands, n_classes):
 def wrong_shape(n_bands, n_classes):
     """A network with too many logits."""
     return linear(n_bands, n_classes + 1)
+
+
+def frozen(n_bands, n_classes):
+    """A linear map of which the biases alone are trained."""
+    network = Linear(n_bands, n_classes)
+    network[2].weight.requires_grad = False
+    return network
+
+
+def two_outputs(n_bands, n_classes):
+    """A network that returns a pair."""
+    return Pair(n_bands, n_classes)
+
+
+class Pair(Linear):
+    """Logits and themselves again."""
+
+    def forward(self, patches):
+        return (super().forward(patches),) * 2
 
 
 def no_module(n_bands, n_classes):

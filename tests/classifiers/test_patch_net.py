@@ -1,9 +1,11 @@
 """PatchNetClassifier: a network of the user's own."""
 
 import pickle
+from functools import wraps
 
 import numpy as np
 import pytest
+import skorch
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -23,14 +25,18 @@ from sklearn_hsiode import (
 )
 from sklearn_hsiode.benchmark import run_benchmark
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
-from sklearn_hsiode.nn import ODENet, ResNet, SharedStem
+from sklearn_hsiode.nn import ODENet, ResNet
 from tests.classifiers.networks import (
     Linear,
+    Negated,
     Normalised,
     SpectralCNN,
     Stemmed,
+    Viewing,
+    frozen,
     linear,
     no_module,
+    two_outputs,
     wrong_shape,
 )
 
@@ -142,15 +148,67 @@ def test_a_shared_stem_is_used_where_the_network_offers_one(patches):
     X, y = patches
     model = own(Stemmed, max_epochs=1, precision="float64").fit(X, y)
     network = model.net_.plain_module_.network
-    assert isinstance(network, SharedStem)
-    assert not isinstance(SpectralCNN(8, 3), SharedStem)
-    assert set(network.calls) == {"patches"}
+    assert set(network.calls) == {"after stem"}  # from forward
     network.calls.clear()
     found = model.predict_proba(X)
     assert set(network.calls) == {"stem of image", "after stem"}
     network.calls.clear()
     np.testing.assert_allclose(found, model.predict_proba(np.asarray(X)), atol=1e-7)
-    assert set(network.calls) == {"patches"}
+    assert set(network.calls) == {"after stem"}
+
+
+def test_a_subclass_with_another_forward_does_not_share_it(patches):
+    X, y = patches
+    model = own(Negated, max_epochs=1, precision="float64").fit(X, y)
+    found = model.predict_proba(X)
+    np.testing.assert_allclose(found, model.predict_proba(np.asarray(X)), atol=1e-7)
+
+
+def test_a_network_may_view_its_patches_and_be_wide_in_its_own_way(patches):
+    X, y = patches
+    model = own(Viewing, max_epochs=2).fit(X, y)
+    np.testing.assert_allclose(
+        model.predict_proba(X), model.predict_proba(np.asarray(X)), atol=1e-5
+    )
+
+
+def test_a_pickle_has_the_network_of_the_fit_whatever_is_set_since(patches):
+    X, y = patches
+    model = own(Linear, max_epochs=1).fit(X, y)
+    expected = model.predict_proba(X)
+    model.set_params(network=SpectralCNN, network_params={"n_hidden": 3})
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), expected)
+
+
+def test_frozen_weights_are_no_trainable_parameters(patches):
+    model = own(frozen, max_epochs=1).fit(*patches)
+    assert model.n_parameters_ == 3
+
+
+class Evaluation(skorch.callbacks.Callback):
+    """Reports logits that a callback gets in three ways for the same training patches."""
+
+    def __init__(self, report):
+        self.report = report
+
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        batch = dataset_train.__getitems__(list(range(8)))
+        subset = torch.utils.data.Subset(dataset_train, range(8))
+        first = net.evaluation_step(batch).softmax(1).numpy()
+        interrupted = net.forward_iter(dataset_train)
+        next(interrupted)  # and never run to its end
+        self.report((first, net.predict_proba(dataset_train)[:8], net.predict_proba(subset)))
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_callbacks_may_predict_on_batches_and_parts_of_the_training(patches, dense):
+    X, y = patches
+    chosen = np.arange(len(y)) if dense else np.arange(0, len(y), 40)
+    reports = []
+    model = own(Linear, max_epochs=1, augment=False, callbacks=[Evaluation(reports.append)])
+    model.fit(X[chosen], y[chosen])
+    for found in reports[0]:
+        np.testing.assert_allclose(found, model.predict_proba(X[chosen][:8]), atol=1e-5)
 
 
 # Bad networks
@@ -159,6 +217,16 @@ def test_a_shared_stem_is_used_where_the_network_offers_one(patches):
 def test_a_network_that_is_no_module_is_refused(patches):
     with pytest.raises(TypeError, match=r"network must make a torch\.nn\.Module.*made Tensor"):
         own(no_module).fit(*patches)
+
+
+def test_a_network_that_is_made_already_is_refused(patches):
+    with pytest.raises(TypeError, match="got a Linear that is made already: pass its class"):
+        own(Linear(8, 3)).fit(*patches)
+
+
+def test_a_network_with_two_outputs_is_refused(patches):
+    with pytest.raises(ValueError, match=r"logits of shape \(32, 3\).*returned tuple"):
+        own(two_outputs).fit(*patches)
 
 
 def test_a_network_of_other_logits_is_refused(patches):
@@ -191,7 +259,7 @@ def test_a_model_file_needs_the_network_named_as_trusted(patches, tmp_path):
     X, y = patches
     model = own(max_epochs=1).fit(X, y)
     path = tmp_path / "own.model"
-    with pytest.raises(TypeError, match=r"network tests.*SpectralCNN, whose code.*trusted=\["):
+    with pytest.raises(TypeError, match=r"tests.*SpectralCNN.*code is not.*trusted=\["):
         save_model(model, path)
     assert not path.exists()
     save_model(model, path, trusted=[SpectralCNN])
@@ -203,6 +271,25 @@ def test_a_model_file_needs_the_network_named_as_trusted(patches, tmp_path):
     np.testing.assert_array_equal(restored.predict_proba(X), model.predict_proba(X))
     with pytest.raises(TypeError, match="trusted must hold classes or functions"):
         load_model(path, trusted=["SpectralCNN"])
+    with pytest.raises(TypeError, match="trusted must be a list"):
+        load_model(path, trusted=SpectralCNN)
+    with pytest.raises(TypeError, match="put it where it can be imported, under its own name"):
+        load_model(path, trusted=[impostor])
+
+
+@wraps(SpectralCNN)
+def impostor(*args, **kwargs):
+    """A function under the name of a network."""
+
+
+def test_no_file_can_name_the_network_of_a_classifier_that_has_its_own(patches):
+    model = ODENetClassifier(n_filters=8, max_epochs=1).fit(*patches)
+    state = model.__getstate__() | {"network": torch.optim.SGD}
+    state["net_"]["network"] = torch.optim.SGD
+    restored = ODENetClassifier.__new__(ODENetClassifier)
+    restored.__setstate__(state)
+    assert restored.network is ODENet
+    assert isinstance(restored.net_.plain_module_.network, ODENet)
 
 
 def test_our_networks_need_no_trust_even_so(patches, tmp_path):

@@ -291,7 +291,7 @@ def test_cubes_of_no_real_numbers_are_refused(tmp_path, write, name, cube):
         read_scene(path)
 
 
-def test_bands_of_nan_alone_are_dropped_bands(tmp_path):
+def test_bands_of_nan_alone_are_left_out(tmp_path):
     cube = CUBE.astype(float)
     cube[:, :, 1] = np.nan
     savemat(tmp_path / "gaps.mat", {"cube": cube})

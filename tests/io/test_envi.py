@@ -89,7 +89,7 @@ def test_wavelengths_and_band_widths_are_in_nanometres(tmp_path, write, unit, fa
     np.testing.assert_allclose(scene.fwhm, [5, 6, 7, 8, 9, 10.5])
 
 
-def test_numbers_that_are_no_wavelengths_are_dropped_bands(tmp_path, write):
+def test_numbers_that_are_no_wavelengths_are_left_out(tmp_path, write):
     fields = {"wavelength": "{1, 2, 3, 4, 5, 6}", "wavelength_units": "Index"}
     assert read_scene(write.envi(tmp_path / "a.hdr", write.cube(), **fields)).wavelengths is None
     assert read_scene(write.envi(tmp_path / "b.hdr", write.cube())).wavelengths is None

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers import READERS, ArraySource
@@ -77,3 +78,21 @@ def test_a_variable_is_not_for_a_file_that_holds_one_array(tmp_path):
     np.save(tmp_path / "field.npy", np.ones((4, 5, 3)))
     with pytest.raises(ValueError, match=r"variable is for \.mat, \.npz files, not for .*npy"):
         read_scene(tmp_path / "field.npy", variable="cube")
+
+
+@pytest.mark.parametrize("name", ["wavelengths", "fwhm", "bad", "nodata", "gains", "offsets"])
+def test_a_source_tells_of_each_of_its_bands(name):
+    for n in (2, 4):
+        with pytest.raises(ValueError, match=rf"has 3 bands, but its {name} are of shape \({n},\)"):
+            ArraySource(path=Path("a.xyz"), array=np.zeros((4, 5, 3)), **{name: np.ones(n)})
+
+
+def test_scikit_learns_working_memory_changes_nothing_of_a_small_file(tmp_path, write):
+    cube = write.cube().astype(np.float32)
+    cube[:, :, 2] = np.nan
+    path = write.tif(tmp_path / "field.tif", cube)
+    expected = read_scene(path)
+    with sklearn.config_context(working_memory=1e-4):
+        scene = read_scene(path)
+        assert scene.dropped_bands == expected.dropped_bands == {3: "no data"}
+        np.testing.assert_array_equal(scene.cube, expected.cube)

@@ -307,7 +307,7 @@ def test_bands_without_data_in_a_large_file_are_named_once(tmp_path, write, by_w
         scene.labeled_pixels() if scene.labels is not None else scene.pixels()
 
 
-def test_bad_bands_of_a_large_file_are_dropped_bands(tmp_path, write, by_window):
+def test_bad_bands_of_a_large_file_are_left_out(tmp_path, write, by_window):
     cube = write.cube()
     cube[:, :, 2] = -1
     header = write.envi(

@@ -259,14 +259,14 @@ def prediction(device: str) -> Iterator[Ratio]:
 
 @case
 def gathering(device: str) -> Iterator[Ratio]:
-    """A mini-batch of patches cut from the scene / indexed in an array of all of them."""
+    """A mini-batch of patches gathered from the scene / indexed in an array of all of them."""
     for name, (size, n_bands) in SHAPES.items():
         X, _ = pixels_of(scene(100, 100, n_bands), size, 1024)
-        cut, ready = X.cutter(device), torch.from_numpy(np.asarray(X)).to(device)
+        gather, ready = X.gatherer(device), torch.from_numpy(np.asarray(X)).to(device)
         index = [torch.randperm(1024)[:BATCH] for _ in range(20)]
         yield side_by_side(
             f"gathering / ready-made patches, {name}",
-            lambda cut=cut, index=index: [cut(i) for i in index],
+            lambda gather=gather, index=index: [gather(i) for i in index],
             lambda ready=ready, index=index: [ready[i] for i in index],
             device=device,
             per=20e-3,

@@ -76,13 +76,13 @@ def test_chosen_classes_keep_the_color_they_have_among_all(scene, legend_texts):
     np.testing.assert_array_equal(colors, class_colors(3)[[2, 0]])
 
 
-def test_the_deviation_can_be_dropped_bands(scene):
+def test_the_deviation_can_be_left_out(scene):
     display = SpectraDisplay.from_scene(scene, spread=False)
     assert display.spreads_ == []
     assert display.ax_.get_ylabel() == "value (mean)"
 
 
-def test_values_that_are_no_numbers_are_dropped_bands():
+def test_values_that_are_no_numbers_are_left_out():
     cube = np.array([[[1.0, np.nan], [3.0, np.nan], [np.inf, np.nan]]])
     display = SpectraDisplay.from_scene(Scene(cube, [[1, 1, 1]]))
     np.testing.assert_array_equal(display.mean, [[2, np.nan]])

@@ -60,6 +60,15 @@ class CubeSource(ABC):
     block_rows: int = 1
     block_cols: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("wavelengths", "fwhm", "bad", "nodata", "gains", "offsets"):
+            value = getattr(self, name)
+            if value is not None and np.shape(value) != (self.shape[2],):
+                raise ValueError(
+                    f"{self.path} has {self.shape[2]} bands, but its {name} are of shape"
+                    f" {np.shape(value)}: give one value for each band, or None."
+                )
+
     @abstractmethod
     def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
         """Values as they are stored, of shape (rows, cols, bands)."""
@@ -207,6 +216,7 @@ class ArraySource(CubeSource):
         array = np.atleast_3d(self.array)
         for name, value in {"array": array, "shape": array.shape, "dtype": array.dtype}.items():
             object.__setattr__(self, name, value)
+        super().__post_init__()
 
     @property
     def is_in_memory(self) -> bool:
