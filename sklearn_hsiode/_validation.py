@@ -87,8 +87,10 @@ def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
             f"wavelengths must be one number per band, of shape ({n_bands},), got"
             f" {wavelengths.dtype} of shape {wavelengths.shape}."
         )
-    if not (np.isfinite(wavelengths) & (wavelengths > 0)).all():
-        raise ValueError("wavelengths must be positive and finite; where they are not known, None.")
+    if not (np.isfinite(wavelengths) & (wavelengths >= 0)).all():
+        raise ValueError(
+            "wavelengths must be finite and not negative; where they are not known, None."
+        )
     return read_only(wavelengths.astype(float))
 
 
