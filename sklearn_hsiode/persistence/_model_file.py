@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.persistence._trust import trusted_names, untrusted
 
 FORMAT = 2
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
@@ -78,7 +77,7 @@ def save_model(
     ...     load_model(path).predict(X).shape == y.shape
     True
     """
-    skops = _skops()
+    skops, trust = _skops()
     check_is_fitted(estimator)
     path = Path(path)
     if path.exists() and not overwrite:
@@ -90,7 +89,7 @@ def save_model(
             " scene of its training."
         )
     model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
-    strange = untrusted(model, skops, trusted_names(trusted))
+    strange = trust.untrusted(model, skops, trust.trusted_names(trusted))
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load,"
@@ -148,11 +147,11 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     check the nodes of a decision tree that it is given, and an archive may be larger than it
     looks. What it cannot do, by any known way, is to run code of its author's.
     """
-    skops = _skops()
+    skops, trust = _skops()
     model, about = _read(path)
-    names = trusted_names(trusted)
+    names = trust.trusted_names(trusted)
     try:
-        strange = untrusted(model, skops, names)
+        strange = trust.untrusted(model, skops, names)
     except ValueError as error:
         raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
     if strange:
@@ -243,11 +242,14 @@ def _plain(value: Any) -> Any:
     return value.tolist()
 
 
-def _skops() -> Any:
+def _skops() -> tuple[Any, Any]:
+    """skops.io and the types to trust, which take time to import."""
     try:
         import skops.io
     except ImportError as error:
         raise ImportError(
             "Models are saved and loaded with skops: pip install 'sklearn-hsiode[models]'."
         ) from error
-    return skops.io
+    from sklearn_hsiode.persistence import _trust
+
+    return skops.io, _trust
