@@ -318,6 +318,11 @@ class Scene:
         Returns
         -------
         scene : Scene
+
+        Raises
+        ------
+        ValueError
+            When no band stays, or a single number is given.
         """
         chosen = np.arange(self.n_bands)[bands]
         if chosen.ndim != 1 or not chosen.size:
