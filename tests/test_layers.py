@@ -28,12 +28,13 @@ LAYERS = {
     "_patches": {"_bands", "_gather", "_pixels", "_sklearn"},
     "_spectral": {"_bands", "_pixels", "_scene", "_sklearn"},
     "baselines": {"_bands", "_pixels", "_sklearn"},
+    "model_selection": {"_patches", "_pixels"},
     "classifiers": {
-        *("nn", "_bands", "_gather", "_memory", "_patches", "_pixels", "_sklearn", "_tensors")
+        *("nn", "_bands", "_gather", "_memory", "_patches", "_pixels", "_sklearn", "_tensors"),
+        "model_selection",
     },
     "io": {"_cubes", "_labels", "_memory", "_scene", "_validation"},
     "datasets": {"_labels", "_scene", "_pixels", "io"},
-    "model_selection": {"_patches", "_pixels"},
     "metrics": {"_labels"},
     "persistence": {
         *("_patches", "_scene", "_spectral", "baselines", "classifiers", "io", "metrics"),

@@ -76,6 +76,7 @@ def saved(pixels, tmp_path):
         make_pipeline(SpectralTransformer(PCA(3)), PatchExtractor(5, padding="zero"), ode()),
         make_pipeline(PatchExtractor(5), ResNetClassifier(n_blocks=1, **SMALL)),
         ode(optimizer="adamw", lr=1e-3, early_stopping=True),
+        ode(early_stopping=True, validation=SpatialBlockKFold(2, "auto", buffer=0)),
         ode(optimizer="adam", lr_schedule="step", class_weight="balanced"),
         ode(solver="dopri5", precision="float64", net_params={"iterator_train__drop_last": False}),
         make_pipeline(StandardScaler(), SVC()),

@@ -100,17 +100,3 @@ def training_weights(
     weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
     of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     return weights * of_classes[codes]
-
-
-def validation_rows(codes: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
-    """Draw a share of every class, of which one pixel at least stays for training."""
-    members = [rng.permutation(np.flatnonzero(codes == code)) for code in range(codes.max() + 1)]
-    counts = [max(1, round(fraction * len(rows))) for rows in members]
-    chosen = [rows[: min(n, len(rows) - 1)] for rows, n in zip(members, counts, strict=True)]
-    validation = np.sort(np.concatenate(chosen))
-    if not len(validation):
-        raise ValueError(
-            "early_stopping=True needs a class with two pixels at least, one of them for"
-            " validation: label more pixels, or set early_stopping=False."
-        )
-    return validation

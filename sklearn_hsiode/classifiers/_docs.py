@@ -29,11 +29,20 @@ standardize : bool, default=True
 class_weight : "balanced", dict or None, default=None
     Weights of the classes in the loss; "balanced" is inverse to their frequencies.
 early_stopping : bool, default=False
-    Set a share of each class's training pixels aside, stop when their accuracy has not
-    risen for `n_iter_no_change` epochs, and keep the best epoch's weights.
+    Hold out a part of the training pixels, stop when their accuracy has not risen for
+    `n_iter_no_change` epochs, and keep the best epoch's weights.
+validation : {"blocks", "random"} or splitter, default="blocks"
+    The part that is held out. "blocks" is whole blocks of ground, a fold of
+    :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``: the
+    one with most classes among its training pixels. No pixel trains in a buffer of
+    ``patch_size - 1`` around them, so that no patch of theirs shares a pixel with one that
+    trains. Arrays do not know where they lie: of them, it draws pixels. "random" draws a
+    share of each class's pixels, whose patches overlap those of the others: their score tells
+    when to stop, not how well the model maps. Of a scikit-learn splitter, the first split.
+    Where a class would have no pixel left to train, its pixels train instead.
 validation_fraction : float, default=0.1
-    That share. Their patches overlap those of the other training pixels, so the score
-    tells when to stop, not how well the model maps.
+    That share; "blocks" are one of ``max(2, round(1 / validation_fraction))`` folds, and a
+    splitter has a share of its own.
 n_iter_no_change : int, default=10
     Epochs to wait for a better validation score.
 warm_start : bool, default=False
@@ -63,7 +72,8 @@ verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None
     Seeds weights, order of pixels, validation part and augmentation. None is a fresh
-    seed each time; NumPy's and PyTorch's global states are never touched."""
+    seed each time; NumPy's and PyTorch's global states are never touched. A splitter in
+    `validation` has a seed of its own."""
 
 FITTED_ATTRIBUTES = """\
 classes_ : array of shape (n_classes,)

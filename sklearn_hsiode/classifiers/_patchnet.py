@@ -33,7 +33,6 @@ from sklearn_hsiode.classifiers._checks import (
     check_labels,
     check_patches,
     training_weights,
-    validation_rows,
 )
 from sklearn_hsiode.classifiers._devices import (
     cpu_threads,
@@ -52,6 +51,7 @@ from sklearn_hsiode.classifiers._setup import (
     standardize,
     store_parameters,
 )
+from sklearn_hsiode.classifiers._validation_split import held_out
 
 HISTORY = {
     "epoch": "epoch",
@@ -130,6 +130,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     standardize: bool
     class_weight: Any
     early_stopping: bool
+    validation: Any
     validation_fraction: float
     n_iter_no_change: int
     warm_start: bool
@@ -166,6 +167,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         standardize: bool = True,
         class_weight: Any = None,
         early_stopping: bool = False,
+        validation: Any = "blocks",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,
@@ -200,7 +202,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         ------
         ValueError
             For a parameter out of its range, a device that is not there, NaN or infinity in
-            X, fewer than two classes, or a loss that becomes NaN.
+            X, fewer than two classes, no pixels to hold out for early stopping, or a loss that
+            becomes NaN.
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
@@ -222,10 +225,11 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         classes, codes = check_classes(y)
         weights = training_weights(codes, classes, sample_weight, self.class_weight)
         rng = new_random_state(self.random_state, previous)
-        validation, training = np.arange(0), np.arange(len(codes))
+        training, validation = np.arange(len(y)), np.arange(0)
         if self.early_stopping:
-            validation = validation_rows(codes, self.validation_fraction, rng)
-            training = np.setdiff1d(training, validation)
+            training, validation = held_out(
+                X, y, validation=self.validation, fraction=self.validation_fraction, rng=rng
+            )
         if not weights[training].sum() > 0:
             raise ValueError("sample_weight times class_weight is zero for every training pixel.")
         weights /= weights[training].mean()

@@ -82,6 +82,7 @@ class ResNetClassifier(PatchNetClassifier):
         standardize: bool = True,
         class_weight: Any = None,
         early_stopping: bool = False,
+        validation: Any = "blocks",
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         warm_start: bool = False,

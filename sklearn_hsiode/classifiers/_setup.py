@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode._memory import SPECTRA, n_items
@@ -38,6 +38,8 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "standardize": ["boolean"],
     "class_weight": [StrOptions({"balanced"}), dict, None],
     "early_stopping": ["boolean"],
+    # Text has a method split of its own.
+    "validation": [StrOptions({"blocks", "random"}), HasMethods(["split", "get_n_splits"])],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "warm_start": ["boolean"],

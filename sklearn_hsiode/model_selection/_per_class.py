@@ -99,12 +99,17 @@ class PerClassShuffleSplit(BaseShuffleSplit):  # type: ignore[misc]
             yield rng.permutation(train), np.setdiff1d(np.arange(len(y)), train)
 
 
-def check_integers(splitter: Any, **smallest: int) -> None:
-    """Raise ValueError unless these parameters are integers of at least these values."""
+def check_integers(splitter: Any, or_else: str = "", /, **smallest: int) -> None:
+    """Raise ValueError unless these parameters are integers of at least these values.
+
+    The error tells what else they may be, which the caller has looked at before.
+    """
     for name, least in smallest.items():
         value = getattr(splitter, name)
         if not _is_integer(value) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+            raise ValueError(
+                f"{name} must be an integer of at least {least}{or_else}, got {value!r}."
+            )
 
 
 def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
+from sklearn_hsiode.model_selection._dealing import deal
 from sklearn_hsiode.model_selection._overlap import near
 from sklearn_hsiode.model_selection._per_class import (
     TrainSize,
@@ -20,6 +21,11 @@ from sklearn_hsiode.model_selection._per_class import (
     drawn_per_class,
     training_counts,
 )
+
+# Rows that train, and rows that test.
+Split = tuple[np.ndarray, np.ndarray]
+# Sides of the blocks among which "auto" chooses.
+AUTO_SIZES = (32, 16, 8, 4)
 
 
 class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
@@ -38,9 +44,11 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     ----------
     n_splits : int, default=5
         Number of folds.
-    block_size : int, default=16
+    block_size : int or "auto", default=16
         Side of a block in pixels. Larger blocks leave more training pixels beside the buffers
-        and hold out ground that is further away.
+        and hold out ground that is further away. "auto" chooses among 32, 16, 8 and 4: the size
+        with the most pairs of a fold and a class that the fold both trains and tests, of equal
+        ones the largest. Sizes that would be an error are passed over.
     buffer : int, default=10
         Rows and columns around a test pixel in which no pixel trains; 0 for none. The default
         is that of patches of 11 x 11 pixels.
@@ -60,7 +68,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     ValueError
         From :meth:`split`, when the blocks are larger than the scene or smaller than a pixel,
         there are fewer blocks with labels than folds, a buffer leaves a fold without training
-        pixels, or `groups` are given.
+        pixels, "auto" finds no size without one of these errors, or `groups` are given.
 
     Warns
     -----
@@ -110,7 +118,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     def __init__(
         self,
         n_splits: int = 5,
-        block_size: int = 16,
+        block_size: int | Literal["auto"] = 16,
         buffer: int = 10,
         random_state: Any = None,
         *,
@@ -126,9 +134,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         """Number of folds; the arguments are ignored."""
         return self.n_splits
 
-    def split(
-        self, X: Any, y: Any = None, groups: Any = None
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:
         """Yield row numbers of training and test pixels.
 
         Parameters
@@ -149,36 +155,67 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         pixels = X.pixels if isinstance(X, PatchSamples) else X
         require_pixels(pixels, type(self).__name__)
         y = checked_labels(self, pixels, y)
-        self._check_parameters(pixels, groups)
-        fold_of = self._dealt(pixels, y)
-        splits = [self._split_at(pixels, fold_of == fold) for fold in range(self.n_splits)]
+        self._check_parameters(groups)
+        splits = self._folds(pixels, y)
         self._check_classes(y, splits)
         yield from self._thinned(y, splits)
 
-    def _check_parameters(self, pixels: PixelSamples, groups: Any) -> None:
+    def _check_parameters(self, groups: Any) -> None:
         if groups is not None:
             raise ValueError(
                 f"{type(self).__name__} makes its groups itself, from blocks of ground: leave"
                 " groups out, or use scikit-learn's GroupKFold with them."
             )
-        check_integers(self, n_splits=2, block_size=1, buffer=0)
-        rows, cols = pixels.scene.shape[:2]
-        if self.block_size > max(rows, cols):
-            raise ValueError(
-                f"block_size={self.block_size} is larger than the scene of {rows} x {cols} pixels:"
-                " choose smaller blocks."
-            )
+        check_integers(self, n_splits=2, buffer=0)
+        if self.block_size != "auto":
+            check_integers(self, " or 'auto'", block_size=1)
 
-    def _dealt(self, pixels: PixelSamples, y: np.ndarray) -> np.ndarray:
+    def _folds(self, pixels: PixelSamples, y: np.ndarray) -> list[Split]:
+        """All splits, with every training pixel that the buffers leave."""
+        if self.block_size != "auto":
+            return self._folds_of(self.block_size, pixels, y)
+        best: list[Split] = []
+        most = -1
+        for size in AUTO_SIZES:
+            try:
+                splits = self._folds_of(size, pixels, y)
+            except ValueError:  # too few blocks of this size, or too close together
+                continue
+            both = sum(map(len, _trained_and_tested(y, splits)))
+            if both > most:
+                best, most = splits, both
+            if most == self.n_splits * len(np.unique(y)):
+                break  # smaller blocks cannot be better
+        if not best:
+            raise ValueError(
+                "block_size='auto' finds no blocks of 32, 16, 8 or 4 pixels for"
+                f" n_splits={self.n_splits} and buffer={self.buffer}: the {len(y)} pixels lie in"
+                " too few places, or too close together. Choose fewer folds or a smaller buffer,"
+                " or label more ground."
+            )
+        return best
+
+    def _folds_of(self, size: int, pixels: PixelSamples, y: np.ndarray) -> list[Split]:
+        """All splits into blocks of a size."""
+        rows, cols = pixels.scene.shape[:2]
+        if size > max(rows, cols):
+            raise ValueError(
+                f"block_size={size} is larger than the scene of {rows} x {cols} pixels: choose"
+                " smaller blocks."
+            )
+        fold_of = self._dealt(size, pixels, y)
+        return [self._split_at(pixels, fold_of == fold) for fold in range(self.n_splits)]
+
+    def _dealt(self, size: int, pixels: PixelSamples, y: np.ndarray) -> np.ndarray:
         """Fold of each pixel."""
-        across = -(-pixels.scene.shape[1] // self.block_size)
-        block = pixels.rows // self.block_size * across + pixels.cols // self.block_size
+        across = -(-pixels.scene.shape[1] // size)
+        block = pixels.rows // size * across + pixels.cols // size
         blocks, block = np.unique(block, return_inverse=True)
         if len(blocks) < self.n_splits:
             raise ValueError(
-                f"n_splits={self.n_splits} is more than the {len(blocks)} blocks of"
-                f" {self.block_size} x {self.block_size} pixels that hold labelled pixels: choose"
-                " fewer folds or a smaller block_size."
+                f"n_splits={self.n_splits} is more than the {len(blocks)} blocks of {size} x"
+                f" {size} pixels that hold labelled pixels: choose fewer folds or a smaller"
+                " block_size."
             )
         classes, codes = np.unique(y, return_inverse=True)
         counts = np.zeros((len(blocks), len(classes)))
@@ -186,9 +223,9 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         order = np.arange(len(blocks))
         if self.random_state is not None:
             order = check_random_state(self.random_state).permutation(order)
-        return _deal(counts, order, self.n_splits)[block]
+        return deal(counts, order, self.n_splits)[block]
 
-    def _split_at(self, pixels: PixelSamples, is_test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _split_at(self, pixels: PixelSamples, is_test: np.ndarray) -> Split:
         test = np.flatnonzero(is_test)
         tested = PixelSamples(pixels.scene, pixels.positions[test])
         too_near = near(tested, self.buffer)[pixels.rows, pixels.cols]
@@ -200,9 +237,8 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
             )
         return train, test
 
-    def _check_classes(self, y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        both = [np.intersect1d(y[train], y[test]) for train, test in splits]
-        neither = np.setdiff1d(y, np.concatenate(both))
+    def _check_classes(self, y: np.ndarray, splits: list[Split]) -> None:
+        neither = np.setdiff1d(y, np.concatenate(_trained_and_tested(y, splits)))
         if len(neither):
             warnings.warn(
                 f"No fold both trains and tests class {', '.join(map(str, neither.tolist()))}:"
@@ -211,9 +247,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
                 stacklevel=3,
             )
 
-    def _thinned(
-        self, y: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]]
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _thinned(self, y: np.ndarray, splits: list[Split]) -> Iterator[Split]:
         """The splits, with as few training pixels as `train_size` asks for."""
         if self.train_size is None:
             yield from splits
@@ -225,48 +259,6 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
             yield train[drawn_per_class(y[train], n_train, rng)], test
 
 
-def _deal(counts: np.ndarray, order: np.ndarray, n_folds: int) -> np.ndarray:
-    """Fold of each block, such that the folds have even shares of each class.
-
-    Minimises the sum of squares of the shares of classes (columns of `counts`) in folds, which
-    is least where all are equal: block by block, then by moves and swaps that lower it.
-    """
-    shares = counts / counts.sum(axis=0)
-    squares = (shares**2).sum(axis=1)
-    in_fold = np.zeros((n_folds, counts.shape[1]))
-    fold_of = np.full(len(counts), -1)
-
-    def put(block: int, fold: int) -> None:
-        if fold_of[block] >= 0:
-            in_fold[fold_of[block]] -= shares[block]
-        in_fold[fold] += shares[block]
-        fold_of[block] = fold
-
-    for block in order:
-        # Among equally poor folds the emptiest, so that none stays without a block.
-        crowding = in_fold @ shares[block]
-        put(block, int(np.lexsort((in_fold.sum(axis=1), crowding))[0]))
-    improved = True
-    while improved:
-        improved = False
-        for block in order:
-            here = fold_of[block]
-            # Half of what the sum of squares grows by with a move into each fold ...
-            moves = (in_fold - in_fold[here]) @ shares[block] + squares[block]
-            moves[here] = 0
-            # ... and with a swap with each block.
-            change = shares - shares[block]
-            swaps = ((in_fold[here] - in_fold[fold_of]) * change).sum(axis=1)
-            swaps += (change**2).sum(axis=1)
-            swaps[fold_of == here] = 0
-            if min(moves.min(), swaps.min()) > -1e-9:
-                continue
-            improved = True
-            if moves.min() <= swaps.min():
-                put(block, int(moves.argmin()))
-            else:
-                other = int(swaps.argmin())
-                there = fold_of[other]
-                put(other, here)
-                put(block, there)
-    return fold_of
+def _trained_and_tested(y: np.ndarray, splits: list[Split]) -> list[np.ndarray]:
+    """Classes that each split both trains and tests."""
+    return [np.intersect1d(y[train], y[test]) for train, test in splits]

@@ -401,6 +401,7 @@ def test_an_unknown_solver_lists_the_known_ones(pixels, solver):
         ("augment", "yes"),
         ("standardize", None),
         ("early_stopping", 0.1),
+        ("validation", "ground"),
         ("validation_fraction", 0),
         ("validation_fraction", 1),
         ("n_iter_no_change", 0),

@@ -116,6 +116,7 @@ def test_training_is_that_on_the_patches_themselves(monkeypatch, size, padding, 
         n_filters=8,
         max_epochs=2,
         early_stopping=early_stopping,
+        validation="random",  # an array does not know where its blocks would lie
         precision="float64",
         random_state=0,
     )
@@ -149,7 +150,8 @@ def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
     monkeypatch.setattr(_precompute, "PRECOMPUTED", 6 * 23 * 21 * 4 / 2**20)
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
-    model = ODENetClassifier(n_filters=4, max_epochs=3, early_stopping=True, random_state=0)
+    model = ODENetClassifier(n_filters=4, max_epochs=3, random_state=0)
+    model.set_params(early_stopping=True, validation="random")
     seen = spy(monkeypatch)
     model.fit(patches, y)
     assert not seen

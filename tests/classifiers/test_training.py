@@ -680,7 +680,7 @@ def test_callbacks_are_used_and_the_users_object_stays_unwritten(patches):
 def test_callbacks_see_class_codes(patches):
     X, y = patches
     names = np.array(["water", "tree", "asphalt"])[y - 1]
-    model = ode_net(early_stopping=True)
+    model = ode_net(early_stopping=True, validation="random")
     training, validation = spied_batches(model, X, names)
     codes = np.concatenate([codes for _, codes in training + validation])
     assert set(codes) == {0, 1, 2}

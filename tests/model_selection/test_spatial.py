@@ -299,6 +299,72 @@ def test_the_buffer_does_not_change_what_tests(indian_pines):
         np.testing.assert_array_equal(test, same)
 
 
+# Blocks of the size that suits
+
+
+def taught_and_tested(splits, y):
+    """Number of pairs of a fold and a class that the fold both trains and tests."""
+    return sum(len(set(y[train]) & set(y[test])) for train, test in splits)
+
+
+def splits_by_size(cv, X, y):
+    """The splits of each size that "auto" may choose, from the largest, without the errors."""
+    fitting = {}
+    for size in (32, 16, 8, 4):
+        try:
+            fitting[size] = list(SpatialBlockKFold(**vars(cv) | {"block_size": size}).split(X, y))
+        except ValueError as error:
+            if not re.search(TOO_SMALL, str(error)):
+                raise
+    return fitting
+
+
+@pytest.mark.filterwarnings(NO_CLASS)
+@examples
+@given(labeled_pixels(most=48), splitters(block_size=st.just("auto")))
+def test_auto_takes_the_largest_blocks_of_those_that_teach_most_of_what_they_test(pixels, cv):
+    X, y = pixels
+    fitting = splits_by_size(cv, X, y)
+    if not fitting:
+        with pytest.raises(ValueError, match="block_size='auto' finds no blocks"):
+            next(cv.split(X, y))
+        return
+    taught = {size: taught_and_tested(splits, y) for size, splits in fitting.items()}
+    best = max(taught, key=taught.get)  # the first of equal ones, which is the largest
+    assert equal(cv.split(X, y), fitting[best])
+
+
+@pytest.mark.filterwarnings(NO_CLASS)
+@pytest.mark.parametrize(
+    ("n_splits", "buffer", "size"), [(5, 0, 4), (5, 4, 8), (5, 10, 16), (2, 22, 32)]
+)
+def test_auto_takes_larger_blocks_on_a_real_scene_for_larger_buffers(
+    indian_pines, n_splits, buffer, size
+):
+    X, y = indian_pines.labeled_pixels()
+    auto, chosen = (SpatialBlockKFold(n_splits, each, buffer) for each in ("auto", size))
+    assert equal(auto.split(X, y), chosen.split(X, y))
+
+
+@pytest.mark.filterwarnings(NO_CLASS)
+def test_auto_finds_blocks_within_the_folds_of_other_blocks(salinas_a):
+    X, y = salinas_a.labeled_pixels()
+    for seed in (None, 0, 1, 2):
+        for train, _ in SpatialBlockKFold(random_state=seed).split(X, y):
+            inner = list(SpatialBlockKFold(3, "auto", buffer=4).split(X[train], y[train]))
+            assert sorted(np.concatenate([test for _, test in inner])) == [*range(len(train))]
+            frequent = [label for label, size in counts(y[train]).items() if size >= 100]
+            assert len(frequent) >= 5
+            for part in (part for split in inner for part in split):
+                assert np.isin(frequent, y[train[part]]).all()
+
+
+def test_a_train_size_does_not_change_the_size_of_the_blocks(pixels):
+    whole, thin = (SpatialBlockKFold(4, "auto", 2, train_size=size) for size in (None, 1))
+    splits = zip(whole.split(*pixels), thin.split(*pixels), strict=True)
+    assert all(np.array_equal(test, same) for (_, test), (_, same) in splits)
+
+
 # As few training pixels as PerClassShuffleSplit takes
 
 
@@ -470,6 +536,22 @@ def test_a_single_fold_and_blocks_of_no_pixels_are_errors(name, value):
 def test_blocks_larger_than_the_scene_are_an_error_that_tells_its_size(pixels):
     with pytest.raises(ValueError, match="block_size=25 is larger than the scene of 24 x 24"):
         first(*pixels, block_size=25)
+
+
+@pytest.mark.parametrize("value", ["large", 0, 2.5, None], ids=repr)
+def test_the_error_of_a_block_size_names_auto(value):
+    with pytest.raises(ValueError, match=r"block_size must be .* or 'auto', got") as error:
+        first(ROW, ROW_Y, block_size=value)
+    assert repr(value) in str(error.value)
+
+
+@pytest.mark.parametrize("settings", [{"buffer": 12}, {"n_splits": 4}], ids=str)
+def test_auto_without_any_blocks_that_fit_is_an_error_that_names_remedies(settings):
+    remedies = "fewer folds or a smaller buffer, or label more ground"
+    with pytest.raises(ValueError, match=f"32, 16, 8 or 4 pixels.*{remedies}") as error:
+        first(ROW, ROW_Y, block_size="auto", **settings)
+    for name, value in settings.items():
+        assert f"{name}={value}" in str(error.value)
 
 
 @pytest.mark.parametrize("n_splits", [4, 100])
