@@ -110,7 +110,7 @@ class PatchExtractor(  # type: ignore[call-arg]
 
     Parameters
     ----------
-    patch_size : int, default=11
+    patch_size : int, default=5
         Side of a patch in pixels, odd so that its pixel lies in the centre.
     padding : {"reflect", "edge", "zero"}, default="reflect"
         Values beyond the border of the scene: its mirror image, its outermost
@@ -142,7 +142,7 @@ class PatchExtractor(  # type: ignore[call-arg]
         "padding": [StrOptions(set(PADDING_MODES))],
     }
 
-    def __init__(self, patch_size: int = 11, padding: str = "reflect") -> None:
+    def __init__(self, patch_size: int = 5, padding: str = "reflect") -> None:
         self.patch_size = patch_size
         self.padding = padding
 

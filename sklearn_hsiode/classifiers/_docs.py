@@ -6,23 +6,35 @@ import inspect
 from typing import TypeVar
 
 TRAINING_PARAMETERS = """\
-optimizer : {"sgd", "adam", "adamw"} or class, default="sgd"
+shortcut : bool, default=<shortcut>
+    Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
+    :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
+    pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
+    is the one of nine values from 0 to 1 with the lowest loss on the held-out pixels of
+    `validation`, which the network does not train on. The linear map is then fitted anew on all.
+shortcut_C : float, default=0.1
+    Inverse strength of the L2 penalty of that regression, its `C`.
+optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
     "sgd" has momentum 0.9, as in the paper. A class is one of :mod:`torch.optim`.
-lr : float, default=0.03
-    Initial learning rate. About 1e-3 suits "adam" and "adamw".
+lr : float, default=3e-3
+    Initial learning rate. About 0.03 suits "sgd".
 lr_schedule : {"cosine", "step", "constant"} or callable, default="cosine"
     "cosine" falls to 0 over `max_epochs`; "step" multiplies by 0.1 after 3/8, 5/8 and
     7/8 of them, which is the paper's schedule at 160 epochs; a callable turns the number
     of epochs done into a factor.
-weight_decay : float, default=1e-4
+weight_decay : float, default=1e-2
     Weight decay of the optimiser.
-max_epochs : int, default=100
+max_epochs : int, default=20
     Passes over the training pixels.
-batch_size : int, default=32
+batch_size : int, default=128
     Patches in a training mini-batch.
 augment : bool, default=True
     Turn and mirror each training patch by one of the eight symmetries of the square,
     drawn anew each time.
+mixup : float, default=0.4
+    Train on mixtures of two patches and of their classes, in shares that are drawn from a beta
+    distribution with this parameter for each mini-batch (Zhang et al., ICLR 2018), as pixels
+    mix spectra. 0 for none.
 standardize : bool, default=True
     Standardise each band, inside the network, with mean and standard deviation of the
     training pixels, so that raw digital numbers can go in.
@@ -32,14 +44,16 @@ early_stopping : bool, default=False
     Hold out a part of the training pixels, stop when their accuracy has not risen for
     `n_iter_no_change` epochs, and keep the best epoch's weights.
 validation : {"blocks", "random"} or splitter, default="blocks"
-    The part that is held out. "blocks" is whole blocks of ground, a fold of
+    The part that is held out for early stopping, and for the gate of a `shortcut`. "blocks" is
+    whole blocks of ground, a fold of
     :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``: the
     one with most classes among its training pixels. No pixel trains in a buffer of
     ``patch_size - 1`` around them, so that no patch of theirs shares a pixel with one that
-    trains. Arrays do not know where they lie: of them, it draws pixels. "random" draws a
-    share of each class's pixels, whose patches overlap those of the others: their score tells
-    when to stop, not how well the model maps. Of a scikit-learn splitter, the first split.
-    Where a class would have no pixel left to train, its pixels train instead.
+    trains. Where the pixels lie in too few places for that, a warning says so and pixels are
+    drawn; so they are of arrays, which do not know where they lie. "random" draws a share of
+    each class's pixels, whose patches overlap those of the others: their score tells when to
+    stop, not how well the model maps. Of a scikit-learn splitter, the first split. Where a class
+    would have no pixel left to train, its pixels train instead.
 validation_fraction : float, default=0.1
     That share; "blocks" are one of ``max(2, round(1 / validation_fraction))`` folds, and a
     splitter has a share of its own.
@@ -87,7 +101,9 @@ feature_names_in_ : array of shape (n_bands,)
 n_iter_ : int
     Number of epochs.
 n_parameters_ : int
-    Number of trainable parameters.
+    Number of trainable parameters, those of the shortcut among them.
+gate_ : float
+    Share of the network beside its shortcut: 0 for the linear map alone, 1 for the network.
 history_ : list of dict
     One dict per epoch with "epoch", "loss", "lr", "seconds"; with early stopping also
     "validation_loss" and "validation_score" (accuracy); for an ODE-net also
@@ -101,6 +117,8 @@ Class = TypeVar("Class", bound=type)
 def with_shared_docs(cls: Class) -> Class:
     """Put the shared parts into a class docstring, at their marks."""
     doc = inspect.cleandoc(cls.__doc__ or "")  # some versions of Python have stripped it already
-    doc = doc.replace("<training parameters>", TRAINING_PARAMETERS)
+    default = inspect.signature(cls).parameters["shortcut"].default
+    parameters = TRAINING_PARAMETERS.replace("<shortcut>", str(default))
+    doc = doc.replace("<training parameters>", parameters)
     cls.__doc__ = doc.replace("<fitted attributes>", FITTED_ATTRIBUTES)
     return cls

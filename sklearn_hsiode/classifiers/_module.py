@@ -7,12 +7,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sklearn_hsiode.nn import SharedStem
+from sklearn_hsiode.nn._contract import centre_pixel
 
 
 class StandardizedNetwork(nn.Module):
-    """A network behind a standardisation of each band.
+    r"""A network behind a standardisation of each band, perhaps beside a linear shortcut.
+
+    With a shortcut, the logits are :math:`l(x) + g \, (f(p) - l(x))`, where :math:`l` is a
+    linear map of the spectrum :math:`x` in the centre of a patch :math:`p`, :math:`f` the
+    network and :math:`g` a gate, 0 for the linear map alone and 1 for the network alone. In
+    training they are those of the network.
 
     Parameters
     ----------
@@ -24,10 +31,15 @@ class StandardizedNetwork(nn.Module):
         Other arguments of the network.
     dtype : str
         Name of PyTorch's type of the weights.
+    shortcut : bool, default=False
+        Have a linear map of the centre pixel's spectrum, which is not trained here.
     """
 
     mean: Tensor
     scale: Tensor
+    coef: Tensor
+    intercept: Tensor
+    gate: Tensor
 
     def __init__(
         self,
@@ -36,9 +48,11 @@ class StandardizedNetwork(nn.Module):
         n_classes: int,
         network_params: dict[str, Any],
         dtype: str,
+        shortcut: bool = False,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
+        self.shortcut = shortcut
         self.register_buffer("mean", torch.zeros(n_bands, 1, 1))
         self.register_buffer("scale", torch.ones(n_bands, 1, 1))
         if isinstance(network, nn.Module):
@@ -52,6 +66,10 @@ class StandardizedNetwork(nn.Module):
                 f"network must make a torch.nn.Module, but {network!r} made {type(made).__name__}."
             )
         self.network: Any = made
+        if shortcut:
+            self.register_buffer("coef", torch.zeros(n_classes, n_bands))
+            self.register_buffer("intercept", torch.zeros(n_classes))
+            self.register_buffer("gate", torch.ones(()))
         self.to(getattr(torch, dtype))
 
     def standardize(self, mean: Any, scale: Any) -> None:
@@ -59,12 +77,24 @@ class StandardizedNetwork(nn.Module):
         self.mean.copy_(torch.as_tensor(mean).view_as(self.mean))
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
 
+    def set_shortcut(self, coef: Any, intercept: Any) -> None:
+        """Set the linear map of standardised spectra to logits."""
+        self.coef.copy_(torch.as_tensor(coef))
+        self.intercept.copy_(torch.as_tensor(intercept))
+
     def forward(self, patches: Tensor, stage: str = "patches") -> Tensor:
         """Logits of patches that have been precomputed up to a stage."""
+        blended = self.shortcut and not self.training
+        linear: Tensor | None = None
         if stage == "stem":
+            if blended:
+                linear = centre_pixel(patches[:, -self.n_classes :])
+                patches = patches[:, : -self.n_classes]
             logits: Tensor = self.network.after_stem(patches)
         else:
             patches = self.standardized(patches) if stage == "patches" else patches
+            if blended:
+                linear = functional.linear(centre_pixel(patches), self.coef, self.intercept)
             if not isinstance(self.network, SharedStem):
                 patches = patches.contiguous()  # others may call view on them
             logits = self.network(patches)
@@ -75,13 +105,23 @@ class StandardizedNetwork(nn.Module):
                 f"network must return logits of shape {expected} for {len(patches)} patches, but"
                 f" it returned {found}."
             )
-        return logits
+        return logits if linear is None else torch.lerp(linear, logits, self.gate.to(logits.dtype))
 
     def standardized(self, x: Tensor) -> Tensor:
         """Bands with the mean and scale of the network's input."""
         return (x - self.mean).div_(self.scale)
 
     def stem_of_image(self, x: Tensor) -> Tensor:
-        """Output of the network's stem for an image, for all the patches in it."""
-        features: Tensor = self.network.stem_of_image(self.standardized(x))
+        """Output of the network's stem for an image, for all the patches in it.
+
+        The channels of the linear map, if there is one, come after those of the stem.
+        """
+        x = self.standardized(x)
+        features: Tensor = self.network.stem_of_image(x)
+        if self.shortcut:
+            rows, cols = features.shape[-2:]
+            margin = self.network.stem_margin
+            inner = x[..., margin : margin + rows, margin : margin + cols]
+            maps = functional.conv2d(inner, self.coef[..., None, None], self.intercept)
+            features = torch.cat([features, maps], dim=1)
         return features

@@ -14,9 +14,9 @@ from skorch import NeuralNetClassifier
 from skorch.history import History
 from torch import Tensor, nn
 
-from sklearn_hsiode._gather import PatchDataset, identity_collate
+from sklearn_hsiode._gather import MiniBatch, PatchDataset, identity_collate
 from sklearn_hsiode._memory import ACTIVATION
-from sklearn_hsiode._tensors import as_tensor
+from sklearn_hsiode._tensors import as_tensor, to_device
 from sklearn_hsiode.classifiers._devices import keep_freed_memory
 from sklearn_hsiode.classifiers._module import StandardizedNetwork
 from sklearn_hsiode.nn import ODEBlock
@@ -29,14 +29,22 @@ PREDICTION_BATCH = 512
 
 
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
-    """skorch net whose batches carry a weight per patch, and which may run in bfloat16."""
+    """skorch net whose batches carry a weight per patch, and which may run in bfloat16.
+
+    With `mixup` above 0, it trains on mixtures of two patches and their classes, whose shares
+    are drawn from a beta distribution with this parameter for each mini-batch (Zhang, Cisse,
+    Dauphin & Lopez-Paz, "mixup: beyond empirical risk minimization", ICLR 2018).
+    """
 
     history: History
     solver_: str  # of an ODE in the network, or ""
     interrupted_ = False  # whether Ctrl-C has ended the latest training
 
-    def __init__(self, *args: Any, autocast: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, autocast: bool = False, mixup: float = 0.0, **kwargs: Any
+    ) -> None:
         self.autocast = autocast
+        self.mixup = mixup
         super().__init__(*args, **kwargs)
 
     @classmethod
@@ -125,7 +133,31 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, *args: Any, **kwargs: Any
     ) -> Tensor:
         losses: Tensor = self.criterion_(y_pred, y_true)
-        return (losses * X["sample_weight"]).mean()
+        loss = (losses * X["sample_weight"]).mean()
+        if "mixed_with" not in X:
+            return loss
+        other = X["mixed_with"]
+        of_other = (self.criterion_(y_pred, y_true[other]) * X["sample_weight"][other]).mean()
+        return torch.lerp(of_other, loss, self.share_)
+
+    def train_step(self, batch: Any, **fit_params: Any) -> Any:
+        # A step may evaluate its batch more than once, but mixes it once.
+        return super().train_step(self._mixed(batch) if self.mixup else batch, **fit_params)
+
+    def _mixed(self, batch: Any) -> Any:
+        """Each patch of a mini-batch mixed with another one of it."""
+        inputs, codes = batch
+        patches = inputs["patches"]
+        self.share_ = self.mixing_.beta(self.mixup, self.mixup)
+        other = torch.from_numpy(self.mixing_.permutation(len(patches)))
+        other = to_device(other, patches.device)
+        inputs = MiniBatch(
+            inputs.stage,
+            patches=torch.lerp(patches[other], patches, self.share_),
+            sample_weight=inputs["sample_weight"],
+            mixed_with=other,
+        )
+        return inputs, codes
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> Any:
         try:
@@ -187,6 +219,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
                 f" batch_size (now {self.batch_size}) must not exceed the number of patches."
             )
         self.iterator_train__generator.manual_seed(seed)
+        self.mixing_ = np.random.RandomState(seed)
         self.notify("on_train_begin", X=dataset, y=None)
         self.interrupted_ = stopped = False
         try:

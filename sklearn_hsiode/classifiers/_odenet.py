@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, store_parameters
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, downsamples, store_parameters
 from sklearn_hsiode.nn import SOLVERS, ODENet
 from sklearn_hsiode.nn._solvers import with_listed_solvers
 
@@ -30,6 +30,11 @@ class ODENetClassifier(PatchNetClassifier):
     ----------
     n_filters : int, default=64
         Filters of every convolution.
+    downsampling : bool or "auto", default="auto"
+        True for the paper's layers; patches smaller than 9 x 9 are zero-padded for them. False
+        for a stem of 1 x 1, a body that sees every pixel of the patch, and a head that reads the
+        centre pixel beside the average, which suits small patches. "auto" is False for patches
+        of 3 x 3 to 7 x 7 with a `shortcut`, and else True.
     solver : str, default="euler"
         A name in :data:`sklearn_hsiode.nn.SOLVERS`; the paper's is "dopri5".
         <solvers>
@@ -81,6 +86,7 @@ class ODENetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "downsampling": ["boolean", StrOptions({"auto"})],
         "solver": [StrOptions(SOLVERS.keys())],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "rtol": [Interval(Real, 0, None, closed="neither")],
@@ -92,18 +98,22 @@ class ODENetClassifier(PatchNetClassifier):
         self,
         *,
         n_filters: int = 64,
+        downsampling: bool | str = "auto",
         solver: str = "euler",
         n_steps: int = 2,
         rtol: float = 1e-3,
         atol: float = 1e-3,
         adjoint: bool = False,
-        optimizer: Any = "sgd",
-        lr: float = 0.03,
+        shortcut: bool = True,
+        shortcut_C: float = 0.1,
+        optimizer: Any = "adamw",
+        lr: float = 3e-3,
         lr_schedule: Any = "cosine",
-        weight_decay: float = 1e-4,
-        max_epochs: int = 100,
-        batch_size: int = 32,
+        weight_decay: float = 1e-2,
+        max_epochs: int = 20,
+        batch_size: int = 128,
         augment: bool = True,
+        mixup: float = 0.4,
         standardize: bool = True,
         class_weight: Any = None,
         early_stopping: bool = False,
@@ -134,6 +144,9 @@ class ODENetClassifier(PatchNetClassifier):
             name: getattr(self, name)
             for name in ("n_filters", "solver", "n_steps", "rtol", "atol", "adjoint")
         }
+
+    def _network_arguments(self, patch_size: int) -> dict[str, Any]:
+        return {**self.network_params, "downsampling": downsamples(self, patch_size)}
 
     def with_solver(
         self, solver: str = "dopri5", *, n_steps: int = 4, rtol: float = 1e-5, atol: float = 1e-5

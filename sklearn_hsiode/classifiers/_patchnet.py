@@ -45,12 +45,14 @@ from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._setup import (
     PRECISIONS,
     TRAINING_CONSTRAINTS,
+    centre_spectra,
     net_parameters,
     new_random_state,
     patch_dataset,
     standardize,
     store_parameters,
 )
+from sklearn_hsiode.classifiers._shortcut import choose_gate, fit_shortcut
 from sklearn_hsiode.classifiers._validation_split import held_out
 
 HISTORY = {
@@ -120,6 +122,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
 
     network: Callable[..., nn.Module]
     network_params: dict[str, Any] | None
+    shortcut: bool
+    shortcut_C: float  # noqa: N815
     optimizer: Any
     lr: float
     lr_schedule: Any
@@ -127,6 +131,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     max_epochs: int
     batch_size: int
     augment: bool
+    mixup: float
     standardize: bool
     class_weight: Any
     early_stopping: bool
@@ -157,13 +162,16 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         network: Callable[..., nn.Module],
         network_params: dict[str, Any] | None = None,
         *,
-        optimizer: Any = "sgd",
-        lr: float = 0.03,
+        shortcut: bool = False,
+        shortcut_C: float = 0.1,
+        optimizer: Any = "adamw",
+        lr: float = 3e-3,
         lr_schedule: Any = "cosine",
-        weight_decay: float = 1e-4,
-        max_epochs: int = 100,
-        batch_size: int = 32,
+        weight_decay: float = 1e-2,
+        max_epochs: int = 20,
+        batch_size: int = 128,
         augment: bool = True,
+        mixup: float = 0.4,
         standardize: bool = True,
         class_weight: Any = None,
         early_stopping: bool = False,
@@ -226,7 +234,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         weights = training_weights(codes, classes, sample_weight, self.class_weight)
         rng = new_random_state(self.random_state, previous)
         training, validation = np.arange(len(y)), np.arange(0)
-        if self.early_stopping:
+        if self.early_stopping or self.shortcut:
             training, validation = held_out(
                 X, y, validation=self.validation, fraction=self.validation_fraction, rng=rng
             )
@@ -240,7 +248,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             elif self.standardize:
                 standardize(net, X, training)
             data = patch_dataset(net, X, codes, weights, learning=True)
-            if len(validation):
+            if self.early_stopping:
                 net.train_split = predefined_split(data.subset(validation))
             dataset = data.subset(training, self._augmenter(rng))
             callbacks = self._callbacks()
@@ -253,6 +261,11 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 callbacks.append(FitTasks(tasks, about))
             try:
                 net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
+                if self.shortcut:
+                    spectra = centre_spectra(X, np.arange(len(y)))
+                    fit_shortcut(net, spectra, codes, weights, self.shortcut_C, training)
+                    choose_gate(net, data.subset(validation))
+                    fit_shortcut(net, spectra, codes, weights, self.shortcut_C)
             finally:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()  # for other processes that train on this GPU
@@ -382,9 +395,17 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
 
     @property
     def n_parameters_(self) -> int:
-        """Number of trainable parameters of the network."""
-        weights = self.net_.plain_module_.parameters()
-        return sum(weight.numel() for weight in weights if weight.requires_grad)
+        """Number of trainable parameters of the network, and of those of its shortcut."""
+        module = self.net_.plain_module_
+        linear = module.coef.numel() + module.intercept.numel() if module.shortcut else 0
+        trained = (weight for weight in module.parameters() if weight.requires_grad)
+        return linear + sum(weight.numel() for weight in trained)
+
+    @property
+    def gate_(self) -> float:
+        """Share of the network beside its shortcut: 0 for the linear map alone, 1 without it."""
+        module = self.net_.plain_module_
+        return float(module.gate) if module.shortcut else 1.0
 
     @property
     def n_iter_(self) -> int:
@@ -409,8 +430,13 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             "n_bands": X.shape[1],
             "n_classes": len(classes),
             "dtype": PRECISIONS[self.precision],
-            "network_params": dict(self.network_params or {}),
+            "network_params": self._network_arguments(X.shape[2]),
+            "shortcut": self.shortcut,
         }
+
+    def _network_arguments(self, patch_size: int) -> dict[str, Any]:
+        """Arguments of the network beside bands and classes."""
+        return dict(self.network_params or {})
 
     def _new_net(self, X: Any, classes: np.ndarray, device: torch.device) -> PatchNet:
         return PatchNet.of(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, store_parameters
+from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, downsamples, store_parameters
 from sklearn_hsiode.nn import ResNet
 
 
@@ -25,6 +25,11 @@ class ResNetClassifier(PatchNetClassifier):
     ----------
     n_filters : int, default=64
         Filters of every convolution.
+    downsampling : bool or "auto", default="auto"
+        True for the paper's layers; patches smaller than 9 x 9 are zero-padded for them. False
+        for a stem of 1 x 1, a body that sees every pixel of the patch, and a head that reads the
+        centre pixel beside the average, which suits small patches. "auto" is False for patches
+        of 3 x 3 to 7 x 7 with a `shortcut`, and else True.
     n_blocks : int, default=6
         Residual units of the body; 0 for no body at all.
     tied : bool, default=False
@@ -62,6 +67,7 @@ class ResNetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         "n_filters": [Interval(Integral, 1, None, closed="left")],
+        "downsampling": ["boolean", StrOptions({"auto"})],
         "n_blocks": [Interval(Integral, 0, None, closed="left")],
         "tied": ["boolean"],
     }
@@ -70,15 +76,19 @@ class ResNetClassifier(PatchNetClassifier):
         self,
         *,
         n_filters: int = 64,
+        downsampling: bool | str = "auto",
         n_blocks: int = 6,
         tied: bool = False,
-        optimizer: Any = "sgd",
-        lr: float = 0.03,
+        shortcut: bool = True,
+        shortcut_C: float = 0.1,
+        optimizer: Any = "adamw",
+        lr: float = 3e-3,
         lr_schedule: Any = "cosine",
-        weight_decay: float = 1e-4,
-        max_epochs: int = 100,
-        batch_size: int = 32,
+        weight_decay: float = 1e-2,
+        max_epochs: int = 20,
+        batch_size: int = 128,
         augment: bool = True,
+        mixup: float = 0.4,
         standardize: bool = True,
         class_weight: Any = None,
         early_stopping: bool = False,
@@ -106,3 +116,6 @@ class ResNetClassifier(PatchNetClassifier):
     def network_params(self) -> dict[str, Any]:  # type: ignore[override]
         """Arguments of :class:`~sklearn_hsiode.nn.ResNet` beside bands and classes."""
         return {name: getattr(self, name) for name in ("n_filters", "n_blocks", "tied")}
+
+    def _network_arguments(self, patch_size: int) -> dict[str, Any]:
+        return {**self.network_params, "downsampling": downsamples(self, patch_size)}

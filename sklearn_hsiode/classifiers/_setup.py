@@ -18,6 +18,7 @@ from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode.classifiers._callbacks import SCHEDULES
 from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._precompute import precompute
+from sklearn_hsiode.nn._networks import Stem
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
     "sgd": (torch.optim.SGD, {"momentum": 0.9}),
@@ -28,6 +29,8 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
 #: Constraints of the parameters that all classifiers share.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
+    "shortcut": ["boolean"],
+    "shortcut_C": [Interval(Real, 0, None, closed="neither")],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "lr": [Interval(Real, 0, None, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
@@ -35,6 +38,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
     "batch_size": [Interval(Integral, 1, None, closed="left")],
     "augment": ["boolean"],
+    "mixup": [Interval(Real, 0, None, closed="left")],
     "standardize": ["boolean"],
     "class_weight": [StrOptions({"balanced"}), dict, None],
     "early_stopping": ["boolean"],
@@ -61,6 +65,7 @@ OWN_PARAMETERS = {
     "device",
     "lr",
     "max_epochs",
+    "mixup",
     "module",
     "optimizer",
     "train_split",
@@ -102,11 +107,19 @@ def net_parameters(estimator: Any, device: torch.device) -> dict[str, Any]:
         **{f"optimizer__{name}": value for name, value in options.items()},
         "lr": estimator.lr,
         "batch_size": estimator.batch_size,
+        "mixup": float(estimator.mixup),
         "autocast": estimator.precision == "bfloat16",
         "compile": estimator.compile,
         "verbose": max(estimator.verbose - 1, 0),
         **(estimator.net_params or {}),
     }
+
+
+def downsamples(estimator: Any, patch_size: int) -> bool:
+    """Whether the paper's downsampling is in the network of an estimator, for such patches."""
+    if estimator.downsampling == "auto":
+        return not (estimator.shortcut and 3 <= patch_size < Stem.smallest_patch)
+    return bool(estimator.downsampling)
 
 
 def patch_dataset(
@@ -138,7 +151,7 @@ def standardize(net: PatchNet, X: PatchSamples | np.ndarray, rows: np.ndarray) -
     """Give a net the mean and scale of each band over the centre pixels of some patches."""
     scaler = StandardScaler()
     for batch in gen_batches(len(rows), n_items(SPECTRA, X.shape[1] * X.dtype.itemsize)):
-        scaler.partial_fit(_centres(X, rows[batch]))
+        scaler.partial_fit(centre_spectra(X, rows[batch]))
     net.plain_module_.standardize(scaler.mean_, scaler.scale_)
 
 
@@ -155,7 +168,8 @@ def new_random_state(random_state: Any, earlier: PatchNet | None) -> np.random.R
     return np.random.RandomState([rng.randint(2**31), len(earlier.history)])
 
 
-def _centres(X: PatchSamples | np.ndarray, rows: np.ndarray) -> np.ndarray:
+def centre_spectra(X: PatchSamples | np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Spectra (n, bands) in the centres of some patches, as they are in the scene."""
     if isinstance(X, PatchSamples):
         return np.asarray(X.pixels[rows])
     return X[rows, :, X.shape[2] // 2, X.shape[3] // 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def held_out(
         Their labels.
     validation : {"blocks", "random"} or splitter
         "blocks" holds out blocks of ground with a buffer that keeps their patches apart from
-        those that train, but draws pixels of arrays, which do not know where they lie.
+        those that train. It draws pixels of arrays, which do not know where they lie, and with a
+        warning where no blocks can be made.
         "random" draws a share of each class. Of a scikit-learn splitter it is the first split.
     fraction : float
         The share to hold out, of which "blocks" makes ``max(2, round(1 / fraction))`` folds. A
@@ -56,7 +58,9 @@ def held_out(
     if not isinstance(validation, str):
         return _first_split(X, y, validation)
     if validation == "blocks" and isinstance(X, PatchSamples):
-        return _block_fold(X, y, max(2, round(1 / fraction)), rng)
+        found = _block_fold(X, y, max(2, round(1 / fraction)), rng)
+        if found is not None:
+            return found
     held = _drawn(y, fraction, rng)
     return np.setdiff1d(np.arange(len(y)), held), held
 
@@ -76,8 +80,8 @@ def _first_split(X: PatchSamples | np.ndarray, y: np.ndarray, splitter: Any) -> 
 
 def _block_fold(
     patches: PatchSamples, y: np.ndarray, n_folds: int, rng: np.random.RandomState
-) -> Rows:
-    """The fold that trains most classes and holds out a pixel of one of them."""
+) -> Rows | None:
+    """The fold that trains most classes and holds out a pixel of one of them, if there is one."""
     pixels, buffer = patches.pixels, patches.patch_size - 1
     try:
         # Without the warning of split: a class that it would name trains here.
@@ -90,12 +94,14 @@ def _block_fold(
         held = held[~too_near[pixels.rows[held], pixels.cols[held]]]
         if len(held):
             return np.union1d(training, untrained), held
-    raise ValueError(
+    warnings.warn(
         f"validation='blocks' cannot hold out one of {n_folds} parts of the ground, {buffer} pixels"
-        f" away from all others: the {len(y)} training pixels lie in too few places, or too close"
-        " together. Label more ground, make validation_fraction larger or the patches smaller, or"
-        " pass validation='random', which holds out pixels among those that train."
+        f" away from all others, for the {len(y)} training pixels lie in too few places, or too"
+        " close together: pixels among those that train are held out instead. Label more ground,"
+        " make validation_fraction larger or the patches smaller, or pass validation='random'.",
+        stacklevel=2,
     )
+    return None
 
 
 def _drawn(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
@@ -106,8 +112,8 @@ def _drawn(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.nda
     held = np.sort(np.concatenate(chosen))
     if not len(held):
         raise ValueError(
-            "early_stopping=True needs a class with two pixels at least, one of them for"
-            " validation: label more pixels, or set early_stopping=False."
+            "early_stopping=True and shortcut=True need a class with two pixels at least, one of"
+            " them for validation: label more pixels, or set both to False."
         )
     return held
 

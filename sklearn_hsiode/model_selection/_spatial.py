@@ -175,17 +175,17 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         if self.block_size != "auto":
             return self._folds_of(self.block_size, pixels, y)
         best: list[Split] = []
-        most = -1
+        highest = -1.0
         for size in AUTO_SIZES:
             try:
                 splits = self._folds_of(size, pixels, y)
             except ValueError:  # too few blocks of this size, or too close together
                 continue
-            both = sum(map(len, _trained_and_tested(y, splits)))
-            if both > most:
-                best, most = splits, both
-            if most == self.n_splits * len(np.unique(y)):
-                break  # smaller blocks cannot be better
+            share = _share_trained(y, splits)
+            if share < highest:
+                break  # of smaller blocks, the buffers take more and more
+            if share > highest:
+                best, highest = splits, share
         if not best:
             raise ValueError(
                 "block_size='auto' finds no blocks of 32, 16, 8 or 4 pixels for"
@@ -262,3 +262,16 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
 def _trained_and_tested(y: np.ndarray, splits: list[Split]) -> list[np.ndarray]:
     """Classes that each split both trains and tests."""
     return [np.intersect1d(y[train], y[test]) for train, test in splits]
+
+
+def _share_trained(y: np.ndarray, splits: list[Split]) -> float:
+    """Share of the pixels outside a test that train, mean over the classes of each test."""
+    classes, codes = np.unique(y, return_inverse=True)
+    n_pixels = np.bincount(codes)
+    shares = []
+    for train, test in splits:
+        n_train, n_test = (
+            np.bincount(codes[rows], minlength=len(classes)) for rows in (train, test)
+        )
+        shares.append((n_train / np.maximum(n_pixels - n_test, 1))[n_test > 0])
+    return float(np.mean(np.concatenate(shares)))

@@ -5,6 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
+def centre_pixel(patches: Tensor) -> Tensor:
+    """Values (n, channels) in the centres of patches (n, channels, size, size)."""
+    return patches[:, :, patches.shape[2] // 2, patches.shape[3] // 2]
+
+
 class SharedStem(nn.Module):
     """Base of networks whose first layers may be computed once for all patches that overlap.
 

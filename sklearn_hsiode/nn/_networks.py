@@ -1,11 +1,14 @@
-"""Stem, downsampling, body, head: the paper's two networks differ in the body alone."""
+"""Stem, downsampling, body, head: the two networks differ in the body alone."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_hsiode.nn._contract import SharedStem
+from sklearn_hsiode.nn._contract import SharedStem, centre_pixel
 from sklearn_hsiode.nn._ode import ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
 
@@ -28,35 +31,46 @@ class Stem(nn.Conv2d):
 
 
 class Head(nn.Module):
-    """norm, relu, global average pooling, linear."""
+    """norm, relu, global average pooling, linear; perhaps the centre pixel beside the average."""
 
-    def __init__(self, n_filters: int, n_classes: int) -> None:
+    def __init__(self, n_filters: int, n_classes: int, *, centre: bool = False) -> None:
         super().__init__()
+        self.centre = centre
         self.norm = group_norm(n_filters)
-        self.linear = nn.Linear(n_filters, n_classes)
+        self.linear = nn.Linear((1 + centre) * n_filters, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.norm(x).relu().mean((2, 3)))
+        x = self.norm(x).relu()
+        features = x.mean((2, 3))
+        if self.centre:
+            features = torch.cat([features, centre_pixel(x)], dim=1)
+        return self.linear(features)
 
 
 class PatchNetwork(SharedStem):
-    """Stem, two strided residual units, a body, and a head."""
+    """Stem, two strided residual units, a body, and a head.
 
-    stem_margin = 1
-    smallest_patch = Stem.smallest_patch
+    Without `downsampling`, for small patches: a stem of 1 x 1 convolutions, a body that sees each
+    pixel of the patch, and a head that reads the centre pixel beside the average.
+    """
 
-    def __init__(self, n_bands: int, n_classes: int, n_filters: int, body: nn.Module) -> None:
+    def __init__(
+        self, n_bands: int, n_classes: int, n_filters: int, body: nn.Module, downsampling: bool
+    ) -> None:
         super().__init__()
         self.n_filters = n_filters
-        self.stem: Stem = Stem(n_bands, n_filters)
+        self.stem = Stem(n_bands, n_filters) if downsampling else nn.Conv2d(n_bands, n_filters, 1)
+        self.stem_margin = 1 if downsampling else 0
+        self.smallest_patch = Stem.smallest_patch if downsampling else 1
         self.downsampling = nn.Sequential(
-            ResidualUnit(n_filters, stride=2), ResidualUnit(n_filters, stride=2)
+            *(ResidualUnit(n_filters, stride=2) for _ in range(2 if downsampling else 0))
         )
         self.body = body
-        self.head = Head(n_filters, n_classes)
+        self.head = Head(n_filters, n_classes, centre=not downsampling)
 
     def stem_of_image(self, image: Tensor) -> Tensor:
-        features: Tensor = nn.Conv2d.forward(self.stem, image)  # without the padding
+        stem: Any = self.stem
+        features: Tensor = nn.Conv2d.forward(stem, image)  # without the padding
         return features
 
     def after_stem(self, features: Tensor) -> Tensor:
@@ -79,6 +93,10 @@ class ResNet(PatchNetwork):
         Filters of every convolution.
     n_blocks : int, default=6
         Residual units of the body; 0 for no body at all.
+    downsampling : bool, default=True
+        Two strided residual units behind a stem of 3 x 3, as in the paper. False, for patches
+        of 3 x 3 to 7 x 7: a stem of 1 x 1, no downsampling, and a head that reads the centre
+        pixel beside the average.
     tied : bool, default=False
         Use one unit `n_blocks` times, with one set of weights, as a fixed-step solver does.
 
@@ -104,12 +122,13 @@ class ResNet(PatchNetwork):
         n_filters: int = 64,
         *,
         n_blocks: int = 6,
+        downsampling: bool = True,
         tied: bool = False,
     ) -> None:
         n_units = min(n_blocks, 1) if tied else n_blocks
         units = [ResidualUnit(n_filters) for _ in range(n_units)]
         body = nn.Sequential(*(units * n_blocks if tied else units))
-        super().__init__(n_bands, n_classes, n_filters, body)
+        super().__init__(n_bands, n_classes, n_filters, body, downsampling)
 
 
 class ODENet(PatchNetwork):
@@ -125,6 +144,8 @@ class ODENet(PatchNetwork):
         Number of logits.
     n_filters : int, default=64
         Filters of every convolution.
+    downsampling : bool, default=True
+        As in :class:`ResNet`.
     solver, n_steps, rtol, atol, adjoint
         As in :class:`ODEBlock`.
 
@@ -151,6 +172,7 @@ class ODENet(PatchNetwork):
         n_classes: int,
         n_filters: int = 64,
         *,
+        downsampling: bool = True,
         solver: str = "euler",
         n_steps: int = 2,
         rtol: float = 1e-3,
@@ -160,7 +182,7 @@ class ODENet(PatchNetwork):
         body = ODEBlock(
             n_filters, solver=solver, n_steps=n_steps, rtol=rtol, atol=atol, adjoint=adjoint
         )
-        super().__init__(n_bands, n_classes, n_filters, body)
+        super().__init__(n_bands, n_classes, n_filters, body, downsampling)
 
     @property
     def n_function_evaluations(self) -> int:
