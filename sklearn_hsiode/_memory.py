@@ -10,6 +10,7 @@ ACTIVATION = 16  # an activation in a prediction on a CPU, more of which leaves 
 # These are, through n_items.
 FILE_BLOCK = 32  # values that a pass through a file reads together
 SPECTRA = 64  # spectra that are handled together
+HULLS = 2  # spectra of which the convex hulls are found together
 LAYER_INPUT = 64  # values of an image that go through a layer together
 PRECOMPUTED = 256  # an image that is kept behind the standardisation or the stem
 

@@ -32,6 +32,10 @@ class SpectralTransformer(  # type: ignore[call-arg]
     This wrapper returns pixels of the transformed scene instead, so that the neighbours in a
     patch are transformed as well, each once.
 
+    A transformer asks for wavelengths by a parameter `wavelengths` that is None, as
+    :class:`~sklearn_hsiode.preprocessing.SpectralDerivative` does, wherever it is in a pipeline
+    or a union: it is fitted with those of the scene, where the scene has them.
+
     Parameters
     ----------
     transformer : transformer
@@ -43,7 +47,7 @@ class SpectralTransformer(  # type: ignore[call-arg]
     Attributes
     ----------
     transformer_ : transformer
-        The fitted copy of `transformer`.
+        The fitted copy of `transformer`, with the scene's wavelengths where it asks for them.
     n_features_in_ : int
         Number of bands seen in :meth:`fit`.
     wavelengths_in_ : array of shape (n_bands,)
@@ -113,7 +117,7 @@ class SpectralTransformer(  # type: ignore[call-arg]
             params = process_routing(self, "fit", **params).transformer.fit
         pixels = X.scene.pixels() if whole_scene else X
         check_finite(pixels)
-        transformer = clone(self.transformer)
+        transformer = _with_wavelengths(clone(self.transformer), X.scene.wavelengths)
         y = None if whole_scene else y
         self.transformer_ = transformer.fit(np.asarray(pixels), y, **params)
         return self
@@ -129,6 +133,8 @@ class SpectralTransformer(  # type: ignore[call-arg]
         Returns
         -------
         X_new : PixelSamples of shape (n, components)
+            Their scene has wavelengths where each of its bands has the name of a band of
+            :meth:`fit`.
 
         Raises
         ------
@@ -207,7 +213,18 @@ class SpectralTransformer(  # type: ignore[call-arg]
             cube.reshape(-1, cube.shape[2])[part] = values
         if scene.non_finite.any():
             cube[scene.non_finite] = np.nan
-        return scene.with_cube(cube)
+        return scene.with_cube(cube, wavelengths=self._wavelengths_out(cube.shape[2]))
+
+    def _wavelengths_out(self, n_bands: int) -> list[float] | None:
+        """Wavelengths of the transformed bands, if these keep names of bands of the fit."""
+        try:
+            names = self.get_feature_names_out()
+        except AttributeError:
+            return None
+        known = getattr(self, "feature_names_in_", ()), getattr(self, "wavelengths_in_", ())
+        wavelengths = dict(zip(*known, strict=True))
+        kept = [wavelengths[name] for name in names if name in wavelengths]
+        return kept if len(kept) == n_bands else None
 
     def _values(self, spectra: np.ndarray) -> np.ndarray:
         values = self.transformer_.transform(spectra)
@@ -217,3 +234,15 @@ class SpectralTransformer(  # type: ignore[call-arg]
                 " bands of a scene: make its output dense (sparse_output=False)."
             )
         return np.asarray(values)
+
+
+def _with_wavelengths(transformer: Any, wavelengths: np.ndarray | None) -> Any:
+    """The transformer with wavelengths wherever a parameter of that name is None."""
+    if wavelengths is None:
+        return transformer
+    asked = [
+        name
+        for name, value in transformer.get_params().items()
+        if name.split("__")[-1] == "wavelengths" and value is None
+    ]
+    return transformer.set_params(**dict.fromkeys(asked, wavelengths))

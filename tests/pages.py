@@ -1,4 +1,7 @@
-"""The examples in the pages of the documentation."""
+"""The examples in the pages of the documentation.
+
+Those marked as ``py`` use packages that are not among the dependencies of the tests.
+"""
 
 import re
 from pathlib import Path

@@ -18,6 +18,7 @@ from sklearn_hsiode import (
     SpectralTransformer,
 )
 from sklearn_hsiode.baselines import CoordinateClassifier
+from sklearn_hsiode.preprocessing import ContinuumRemoval, StandardNormalVariate
 
 WAVELENGTHS = np.array([450.0, 550.5, 650.0, 2200.0])
 NAMES = ["450 nm", "550.5 nm", "650 nm", "2200 nm"]
@@ -39,7 +40,8 @@ CLASSIFIERS = [
     ResNetClassifier(n_blocks=1, **QUICK),
     PatchNetClassifier(linear, max_epochs=1, device="cpu", random_state=0),
 ]
-TRANSFORMERS = [PatchExtractor(3), SpectralTransformer(StandardScaler())]
+VIEWS = [ContinuumRemoval(), StandardNormalVariate()]
+TRANSFORMERS = [PatchExtractor(3), SpectralTransformer(StandardScaler()), *VIEWS]
 
 
 def parametrize(estimators):
@@ -129,7 +131,7 @@ def test_a_fit_without_wavelengths_forgets_those_of_an_earlier_one(estimator):
     use(estimator, pixels(WAVELENGTHS[::-1])[0])
 
 
-@parametrize(CLASSIFIERS)
+@parametrize([*CLASSIFIERS, *VIEWS])
 def test_a_fit_on_an_array_forgets_the_wavelengths_of_an_earlier_one(estimator):
     X, y = pixels(WAVELENGTHS)
     estimator.fit(X, y).fit(np.asarray(X), y)
@@ -138,7 +140,7 @@ def test_a_fit_on_an_array_forgets_the_wavelengths_of_an_earlier_one(estimator):
     use(estimator, pixels(WAVELENGTHS[::-1])[0])
 
 
-@parametrize(CLASSIFIERS)
+@parametrize([*CLASSIFIERS, *VIEWS])
 def test_an_array_counts_as_the_bands_of_the_fit(estimator):
     X, y = pixels(WAVELENGTHS)
     estimator.fit(X, y)

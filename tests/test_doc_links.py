@@ -16,12 +16,14 @@ from sklearn_hsiode import (
     SpectralTransformer,
 )
 from sklearn_hsiode.baselines import CoordinateClassifier
+from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 
 estimators = pytest.mark.parametrize(
     "estimator",
     [
         *(ODENetClassifier(), ResNetClassifier(), PatchNetClassifier(print), PatchExtractor()),
         *(SpectralTransformer(StandardScaler()), CoordinateClassifier()),
+        *(ContinuumRemoval(), SpectralDerivative(), StandardNormalVariate()),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )

@@ -27,6 +27,7 @@ LAYERS = {
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_bands", "_gather", "_pixels", "_sklearn"},
     "_spectral": {"_bands", "_pixels", "_scene", "_sklearn"},
+    "preprocessing": {"_bands", "_memory", "_pixels", "_sklearn", "_validation"},
     "baselines": {"_bands", "_pixels", "_sklearn"},
     "model_selection": {"_patches", "_pixels"},
     "classifiers": {
@@ -38,7 +39,7 @@ LAYERS = {
     "metrics": {"_labels"},
     "persistence": {
         *("_patches", "_scene", "_spectral", "baselines", "classifiers", "io", "metrics"),
-        "model_selection",
+        *("model_selection", "preprocessing"),
     },
     "_colors": {"_labels"},
     "_map_file": {"_colors", "_labels", "_scene", "io"},

@@ -13,7 +13,7 @@ from tests.pages import ROOT, blocks
 
 PACKAGES = (
     *("sklearn_hsiode", "benchmark", "datasets", "io.readers", "metrics", "model_selection"),
-    *("nn", "persistence", "plotting"),
+    *("nn", "persistence", "plotting", "preprocessing"),
 )
 
 

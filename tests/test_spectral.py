@@ -13,8 +13,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_hsiode import PatchExtractor, PixelSamples, Scene, SpectralTransformer
@@ -112,8 +112,26 @@ def test_places_labels_mask_and_metadata_stay():
     assert result.scene.shape == (10, 8, 2)
 
 
-def test_transformed_bands_have_no_wavelengths():
-    assert SpectralTransformer(StandardScaler()).fit_transform(X).scene.wavelengths is None
+@pytest.mark.parametrize(
+    ("inner", "expected"),
+    [
+        (StandardScaler(), [0, 1, 2, 3, 4, 5]),
+        (make_pipeline(StandardScaler(), SelectKBest(lambda X, y: y[: X.shape[1]], k=2)), [4, 5]),
+        (PCA(6), None),
+        (FeatureUnion([("a", StandardScaler())]), None),
+        (FunctionTransformer(), None),  # which tells no names
+    ],
+    ids=["bands", "some", "components", "union", "nameless"],
+)
+def test_transformed_bands_that_keep_their_names_keep_their_wavelengths(inner, expected):
+    transformed = SpectralTransformer(inner).fit_transform(X, np.arange(len(X)))
+    wavelengths = transformed.scene.wavelengths
+    assert (wavelengths if expected is None else wavelengths.tolist()) == expected
+
+
+def test_transformed_bands_have_no_wavelengths_where_the_fit_had_none():
+    transformer = SpectralTransformer(StandardScaler()).fit(Scene(CUBE).pixels())
+    assert transformer.transform(X).scene.wavelengths is None
 
 
 def test_each_valid_pixel_is_transformed_once_however_many_samples_it_is_near(monkeypatch):

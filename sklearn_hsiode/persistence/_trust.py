@@ -16,14 +16,18 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 
 OWN: tuple[Any, ...] = (
     *(entry.classifier for entry in NETWORKS.values()),
+    ContinuumRemoval,
     CoordinateClassifier,
     PatchExtractor,
     PerClassShuffleSplit,
     SpatialBlockKFold,
+    SpectralDerivative,
     SpectralTransformer,
+    StandardNormalVariate,
     average_accuracy_score,
     kappa_score,
     overall_accuracy_score,
