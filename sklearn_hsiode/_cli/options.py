@@ -12,10 +12,12 @@ from typing import Any
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.benchmark import RECIPES, Recipe
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.nn import SOLVERS
+from sklearn_hsiode.recipes import PAPER, Recipe
+
+RECIPES = {"paper": PAPER, "default": Recipe()}
 
 
 def add_command(

@@ -2,7 +2,7 @@
 
 from sklearn_hsiode.benchmark._benchmark import run_benchmark
 from sklearn_hsiode.benchmark._maps import draw_maps
-from sklearn_hsiode.benchmark._models import PAPER, RECIPES, Recipe, benchmark_models
+from sklearn_hsiode.benchmark._models import benchmark_models
 from sklearn_hsiode.benchmark._run import Run
 from sklearn_hsiode.benchmark._solvers import (
     draw_solvers,
@@ -13,9 +13,6 @@ from sklearn_hsiode.benchmark._solvers import (
 from sklearn_hsiode.benchmark._tables import results_table, write_tables
 
 __all__ = [
-    "PAPER",
-    "RECIPES",
-    "Recipe",
     "Run",
     "benchmark_models",
     "draw_maps",

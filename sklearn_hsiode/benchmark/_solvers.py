@@ -10,12 +10,12 @@ import numpy as np
 from tabulate import tabulate
 
 from sklearn_hsiode._pixels import PixelSamples
-from sklearn_hsiode.benchmark._models import PAPER, Recipe
 from sklearn_hsiode.benchmark._run import Run, by_model
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import overall_accuracy_score
 from sklearn_hsiode.metrics._summary import mean_and_std, percentage
+from sklearn_hsiode.recipes import PAPER, Recipe
 
 ADAPTIVE = ("dopri5",)
 TOLERANCE = 1e-3  # the paper's

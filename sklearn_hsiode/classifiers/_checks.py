@@ -20,6 +20,9 @@ from sklearn_hsiode._bands import check_bands, check_n_bands, forget_bands
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
 
+# Of Cui et al.: a class of 300 pixels, three times 1 / (1 - 0.99), weighs as much as any larger.
+SEEN_ENOUGH = 0.99
+
 
 def check_patches(
     estimator: BaseEstimator, X: Any, fitted_shape: tuple[int, ...] | None = None
@@ -98,5 +101,8 @@ def training_weights(
 ) -> np.ndarray:
     """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
     weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
-    of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+    if class_weight == "effective":
+        of_classes = 1 / (1 - SEEN_ENOUGH ** np.bincount(codes, minlength=len(classes)))
+    else:
+        of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     return weights * of_classes[codes]

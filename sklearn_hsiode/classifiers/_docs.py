@@ -38,8 +38,11 @@ mixup : float, default=0.4
 standardize : bool, default=True
     Standardise each band, inside the network, with mean and standard deviation of the
     training pixels, so that raw digital numbers can go in.
-class_weight : "balanced", dict or None, default=None
-    Weights of the classes in the loss; "balanced" is inverse to their frequencies.
+class_weight : "balanced", "effective", dict or None, default=None
+    Weights of the classes in the loss. "balanced" is inverse to their numbers of pixels n.
+    "effective" is inverse to their effective numbers (Cui et al., "Class-balanced loss based on
+    effective number of samples", CVPR 2019), ``1 / (1 - 0.99 ** n)``: it raises classes of few
+    pixels, and leaves those of hundreds as they are.
 early_stopping : bool, default=False
     Hold out a part of the training pixels, stop when their accuracy has not risen for
     `n_iter_no_change` epochs, and keep the best epoch's weights.

@@ -312,10 +312,10 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
 
     def _partial_fit(self, X: Any, y: Any, classes: Any, sample_weight: Any) -> None:
         self._validate_params()
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str):
             raise ValueError(
-                "class_weight='balanced' needs to see all pixels, which partial_fit does not: pass"
-                " the weights as a dict, or as sample_weight."
+                f"class_weight={self.class_weight!r} needs to see all pixels, which partial_fit"
+                " does not: pass the weights as a dict, or as sample_weight."
             )
         device = resolve_device(self.device)
         first = not hasattr(self, "net_")

@@ -40,7 +40,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "augment": ["boolean"],
     "mixup": [Interval(Real, 0, None, closed="left")],
     "standardize": ["boolean"],
-    "class_weight": [StrOptions({"balanced"}), dict, None],
+    "class_weight": [StrOptions({"balanced", "effective"}), dict, None],
     "early_stopping": ["boolean"],
     # Text has a method split of its own.
     "validation": [StrOptions({"blocks", "random"}), HasMethods(["split", "get_n_splits"])],

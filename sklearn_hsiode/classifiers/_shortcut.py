@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 
 from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode.classifiers._net import PatchNet
@@ -57,8 +56,10 @@ def fit_shortcut(
     module.set_shortcut(coef, intercept)
 
 
-def choose_gate(net: PatchNet, held_out: PatchDataset) -> float:
-    """Set the gate of a net to the share of the network with the lowest loss on some patches.
+def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
+    """Set the gate of a net to the share of the network that is most accurate on some patches.
+
+    Of equally accurate shares, the largest.
 
     Parameters
     ----------
@@ -66,11 +67,6 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> float:
         Trained, and with a linear map of pixels other than the ones held out.
     held_out : PatchDataset
         Patches that neither has seen.
-
-    Returns
-    -------
-    gate : float
-        Of equal ones the smallest.
     """
     gate = net.plain_module_.gate
     codes, weights = (
@@ -81,12 +77,6 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> float:
         gate.fill_(share)
         probabilities = net.predict_proba(held_out).astype(float)
         ends.append(np.log(np.maximum(probabilities, np.finfo(float).tiny)))
-    losses = []
-    for share in GATES:
-        blend = np.exp((1 - share) * ends[0] + share * ends[1])
-        blend /= blend.sum(axis=1, keepdims=True)
-        losses.append(
-            log_loss(codes, blend, sample_weight=weights, labels=np.arange(blend.shape[1]))
-        )
-    gate.fill_(GATES[int(np.argmin(losses))])
-    return float(gate)
+    blends = ((1 - share) * ends[0] + share * ends[1] for share in GATES)
+    right = [weights @ (blend.argmax(axis=1) == codes) for blend in blends]
+    gate.fill_(GATES[np.flatnonzero(np.isclose(right, max(right)))[-1]])

@@ -17,11 +17,14 @@ from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
+from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 
 OWN: tuple[Any, ...] = (
     *(entry.classifier for entry in NETWORKS.values()),
     ContinuumRemoval,
     CoordinateClassifier,
+    GridSearch,
+    HalvingSearch,
     PatchExtractor,
     PerClassShuffleSplit,
     SpatialBlockKFold,
