@@ -85,7 +85,7 @@ n_jobs : int, default=None
 verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None
-    Seeds weights, order of pixels, validation part and augmentation. None is a fresh
+    Seeds weights, order of pixels, validation part, augmentation and mixup. None is a fresh
     seed each time; NumPy's and PyTorch's global states are never touched. A splitter in
     `validation` has a seed of its own."""
 
