@@ -64,15 +64,15 @@ def _regression(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (n_classes, bands) and intercepts of a logistic regression on the spectra."""
     used = weights > 0
-    scaler = StandardScaler()
-    scaled = scaler.fit_transform(spectra[used].astype(np.float64))
+    spectra, codes, weights = spectra[used].astype(np.float64), codes[used], weights[used]
+    scaler = StandardScaler().fit(spectra)
     coef, intercept = np.zeros((n_classes, spectra.shape[1])), np.full(n_classes, ABSENT)
-    present = np.unique(codes[used])
+    present = np.unique(codes)
     intercept[present] = 0.0
     if len(present) > 1:
         # Bands are strongly correlated: Newton's method converges there, and lbfgs hardly does.
         logistic = LogisticRegression(C=C, solver="newton-cg", max_iter=500)
-        logistic.fit(scaled, codes[used], sample_weight=(weights / weights.mean())[used])
+        logistic.fit(scaler.transform(spectra), codes, sample_weight=weights / weights.mean())
         fitted = present[-len(logistic.coef_) :]  # of two classes, the second has the one row
         coef[fitted], intercept[fitted] = logistic.coef_, logistic.intercept_
     coef /= scaler.scale_
