@@ -106,3 +106,15 @@ def training_weights(
     else:
         of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     return weights * of_classes[codes]
+
+
+def check_weights(weights: np.ndarray, training: np.ndarray, validation: np.ndarray | None) -> None:
+    """Refuse weights that leave nothing to train on, or to choose the gate of a shortcut by."""
+    if not weights[training].sum() > 0:
+        raise ValueError("sample_weight times class_weight is zero for every training pixel.")
+    if validation is not None and not weights[validation].sum() > 0:
+        raise ValueError(
+            "sample_weight times class_weight is zero for every pixel that is held out to choose"
+            " the gate of the shortcut: give more pixels a weight, make validation_fraction larger,"
+            " or set shortcut=False."
+        )

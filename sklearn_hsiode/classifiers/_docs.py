@@ -10,7 +10,7 @@ shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is the one of nine values from 0 to 1 with the lowest loss on the held-out pixels of
+    is the one of nine values from 0 to 1 that is most accurate on the held-out pixels of
     `validation`, which the network does not train on. The linear map is then fitted anew on all.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
@@ -88,7 +88,7 @@ n_jobs : int, default=None
 verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None
-    Seeds weights, order of pixels, validation part and augmentation. None is a fresh
+    Seeds weights, order of pixels, validation part, augmentation and mixup. None is a fresh
     seed each time; NumPy's and PyTorch's global states are never touched. A splitter in
     `validation` has a seed of its own."""
 

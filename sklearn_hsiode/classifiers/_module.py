@@ -19,7 +19,7 @@ class StandardizedNetwork(nn.Module):
     With a shortcut, the logits are :math:`l(x) + g \, (f(p) - l(x))`, where :math:`l` is a
     linear map of the spectrum :math:`x` in the centre of a patch :math:`p`, :math:`f` the
     network and :math:`g` a gate, 0 for the linear map alone and 1 for the network alone. In
-    training they are those of the network.
+    training they are those of the network alone.
 
     Parameters
     ----------
@@ -78,23 +78,24 @@ class StandardizedNetwork(nn.Module):
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
 
     def set_shortcut(self, coef: Any, intercept: Any) -> None:
-        """Set the linear map of standardised spectra to logits."""
-        self.coef.copy_(torch.as_tensor(coef))
-        self.intercept.copy_(torch.as_tensor(intercept))
+        """Set the linear map (n_classes, bands) of spectra as they are in the scene to logits."""
+        mean, scale = (values.double().cpu().flatten() for values in (self.mean, self.scale))
+        coef = torch.as_tensor(coef)
+        self.coef.copy_(coef * scale)
+        self.intercept.copy_(torch.as_tensor(intercept) + coef @ mean)
 
     def forward(self, patches: Tensor, stage: str = "patches") -> Tensor:
         """Logits of patches that have been precomputed up to a stage."""
-        blended = self.shortcut and not self.training
         linear: Tensor | None = None
         if stage == "stem":
-            if blended:
+            if self.shortcut:
                 linear = centre_pixel(patches[:, -self.n_classes :])
                 patches = patches[:, : -self.n_classes]
             logits: Tensor = self.network.after_stem(patches)
         else:
             patches = self.standardized(patches) if stage == "patches" else patches
-            if blended:
-                linear = functional.linear(centre_pixel(patches), self.coef, self.intercept)
+            if self.shortcut and not self.training:
+                linear = self.linear(centre_pixel(patches))
             if not isinstance(self.network, SharedStem):
                 patches = patches.contiguous()  # others may call view on them
             logits = self.network(patches)
@@ -105,11 +106,19 @@ class StandardizedNetwork(nn.Module):
                 f"network must return logits of shape {expected} for {len(patches)} patches, but"
                 f" it returned {found}."
             )
-        return logits if linear is None else torch.lerp(linear, logits, self.gate.to(logits.dtype))
+        if linear is None:
+            return logits
+        return torch.lerp(linear, logits.to(linear.dtype), self.gate)
 
     def standardized(self, x: Tensor) -> Tensor:
         """Bands with the mean and scale of the network's input."""
         return (x - self.mean).div_(self.scale)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Linear map of standardised spectra (n, bands), or of each pixel of images."""
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would be too coarse
+            x = functional.linear(x.movedim(1, -1), self.coef, self.intercept)
+        return x.movedim(-1, 1)
 
     def stem_of_image(self, x: Tensor) -> Tensor:
         """Output of the network's stem for an image, for all the patches in it.
@@ -122,6 +131,5 @@ class StandardizedNetwork(nn.Module):
             rows, cols = features.shape[-2:]
             margin = self.network.stem_margin
             inner = x[..., margin : margin + rows, margin : margin + cols]
-            maps = functional.conv2d(inner, self.coef[..., None, None], self.intercept)
-            features = torch.cat([features, maps], dim=1)
+            features = torch.cat([features, self.linear(inner)], dim=1)
         return features

@@ -116,9 +116,16 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
 
     def predict_proba(self, dataset: PatchDataset) -> np.ndarray:
         """Probabilities of the classes, in smaller batches where the device's memory runs out."""
+        return self._as_memory_allows(super().predict_proba, dataset)
+
+    def logits(self, dataset: PatchDataset) -> Tensor:
+        """Logits of the classes, likewise."""
+        return self._as_memory_allows(self.forward, dataset)
+
+    def _as_memory_allows(self, predict: Callable[..., Any], dataset: PatchDataset) -> Any:
         while True:
             try:
-                return super().predict_proba(dataset)
+                return predict(dataset)
             except torch.OutOfMemoryError:
                 if self.iterator_valid__batch_size <= 1:
                     raise

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -32,8 +31,10 @@ from sklearn_hsiode.classifiers._checks import (
     check_classes,
     check_labels,
     check_patches,
+    check_weights,
     training_weights,
 )
+from sklearn_hsiode.classifiers._continuation import present_net, take_over
 from sklearn_hsiode.classifiers._devices import (
     cpu_threads,
     device_or_cpu,
@@ -52,7 +53,7 @@ from sklearn_hsiode.classifiers._setup import (
     standardize,
     store_parameters,
 )
-from sklearn_hsiode.classifiers._shortcut import choose_gate, fit_shortcut
+from sklearn_hsiode.classifiers._shortcut import fit_shortcut
 from sklearn_hsiode.classifiers._validation_split import held_out
 
 HISTORY = {
@@ -210,8 +211,9 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         ------
         ValueError
             For a parameter out of its range, a device that is not there, NaN or infinity in
-            X, fewer than two classes, no pixels to hold out for early stopping, or a loss that
-            becomes NaN.
+            X, fewer than two classes, no pixels to hold out for early stopping or for the gate
+            of the shortcut, weights of zero for all that train or all held out for that gate, or
+            a loss that becomes NaN.
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
@@ -235,16 +237,17 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         rng = new_random_state(self.random_state, previous)
         training, validation = np.arange(len(y)), np.arange(0)
         if self.early_stopping or self.shortcut:
+            # What an earlier fit has held out, this one does not train on either.
+            drawn = rng if previous is None else new_random_state(self.random_state, None)
             training, validation = held_out(
-                X, y, validation=self.validation, fraction=self.validation_fraction, rng=rng
+                X, y, validation=self.validation, fraction=self.validation_fraction, rng=drawn
             )
-        if not weights[training].sum() > 0:
-            raise ValueError("sample_weight times class_weight is zero for every training pixel.")
+        check_weights(weights, training, validation if self.shortcut else None)
         weights /= weights[training].mean()
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             net = self._new_net(X, classes, device)
             if previous is not None:
-                self._go_on_from(previous, net, classes)
+                take_over(self, previous, net, classes)
             elif self.standardize:
                 standardize(net, X, training)
             data = patch_dataset(net, X, codes, weights, learning=True)
@@ -263,9 +266,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
                 if self.shortcut:
                     spectra = centre_spectra(X, np.arange(len(y)))
-                    fit_shortcut(net, spectra, codes, weights, self.shortcut_C, training)
-                    choose_gate(net, data.subset(validation))
-                    fit_shortcut(net, spectra, codes, weights, self.shortcut_C)
+                    fit_shortcut(net, data, spectra, training, validation, self.shortcut_C)
             finally:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()  # for other processes that train on this GPU
@@ -282,7 +283,9 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         """Train one epoch on these pixels, going on from all earlier calls.
 
         The first call fixes the classes and the standardisation. The learning rate stays
-        `lr`, and early stopping does not apply. The optimiser's state does not go into a
+        `lr`, and early stopping does not apply. The network alone is trained: the linear map of
+        a `shortcut` and its gate stay those of the last :meth:`fit`, and without one the network
+        predicts alone. The optimiser's state does not go into a
         pickle, so a loaded estimator goes on with a fresh one.
 
         Parameters
@@ -332,7 +335,10 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         weights = training_weights(codes, self.classes_, sample_weight, self.class_weight)
         rng = new_random_state(self.random_state, None if first else self.net_)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
-            net = self._new_net(X, self.classes_, device) if first else self._present_net(X)
+            if first:
+                net = self._new_net(X, self.classes_, device)
+            else:
+                net = present_net(self, self._module_arguments(X, self.classes_))
             if first and self.standardize:
                 standardize(net, X, np.arange(len(y)))
             data = patch_dataset(net, X, codes, weights, learning=True)
@@ -397,9 +403,9 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     def n_parameters_(self) -> int:
         """Number of trainable parameters of the network, and of those of its shortcut."""
         module = self.net_.plain_module_
-        linear = module.coef.numel() + module.intercept.numel() if module.shortcut else 0
-        trained = (weight for weight in module.parameters() if weight.requires_grad)
-        return linear + sum(weight.numel() for weight in trained)
+        linear = [module.coef, module.intercept] if module.shortcut else []
+        trained = [weight for weight in module.parameters() if weight.requires_grad]
+        return sum(weight.numel() for weight in [*trained, *linear])
 
     @property
     def gate_(self) -> float:
@@ -446,37 +452,6 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             device=device,
             **net_parameters(self, device),
         )
-
-    def _present_net(self, X: Any) -> PatchNet:
-        """The net for a later call of partial_fit, with the present settings of training."""
-        net = self.net_
-        arguments = self._module_arguments(X, self.classes_)
-        same = joblib.hash(net.made_with_["module"]) == joblib.hash(arguments)
-        if not same or net.module__network is not self.network:
-            raise ValueError(
-                "partial_fit goes on with the network of the first call, but its parameters have"
-                " changed since: fit a clone of the estimator to begin anew."
-            )
-        net.batch_size, net.lr = self.batch_size, self.lr
-        for group in net.optimizer_.param_groups:
-            group["lr"] = self.lr  # a schedule of fit has brought it down
-            if "weight_decay" in group:
-                group["weight_decay"] = self.weight_decay
-        return net
-
-    def _go_on_from(self, previous: PatchNet, net: PatchNet, classes: np.ndarray) -> None:
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the classes of the earlier fit, {self.classes_.tolist()},"
-                f" but y holds {classes.tolist()}: set warm_start=False to begin anew."
-            )
-        try:
-            net.plain_module_.load_state_dict(previous.plain_module_.state_dict())
-        except RuntimeError as error:
-            raise ValueError(
-                "warm_start=True needs the network of the earlier fit, but its parameters have"
-                " changed since: set warm_start=False to begin anew."
-            ) from error
 
     def _callbacks(self) -> list[Any]:
         callbacks: list[Any] = [EpochRecorder()]

@@ -48,7 +48,7 @@ def precompute(
     module: StandardizedNetwork = net.plain_module_
     try:
         with torch.no_grad(), net.autocasting():
-            if not learning and _stem_is_shared(gather, module.network):
+            if not learning and _stem_is_shared(gather, module):
                 margin = module.network.stem_margin
                 return gather.map_image(module.stem_of_image, margin), "stem"
             if _is_dense(gather, gather.n_bands):
@@ -58,14 +58,16 @@ def precompute(
     return gather, "patches"
 
 
-def _stem_is_shared(gather: SceneGatherer, network: Any) -> bool:
+def _stem_is_shared(gather: SceneGatherer, module: StandardizedNetwork) -> bool:
     """Tell whether a stem is less work for all the ground under some patches than for each."""
+    network = module.network
+    n_linear = module.n_classes if module.shortcut else 0
     return (
         isinstance(network, SharedStem)
         and network.shares_stem
         and gather.size >= network.smallest_patch
         and gather.n_bands >= FEWEST_BANDS
-        and _is_dense(gather, network.n_filters)
+        and _is_dense(gather, network.n_filters + n_linear)
     )
 
 

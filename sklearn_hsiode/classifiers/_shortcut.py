@@ -3,63 +3,86 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode.classifiers._net import PatchNet
 
 # Shares of the network among which held-out pixels choose.
-GATES = np.linspace(0, 1, 9)
-# Logit of a class that no pixel of the regression has.
+GATES = torch.linspace(0, 1, 9).tolist()
+# Logit of a class that no pixel of the regression has; the largest of the others is never below 0.
 ABSENT = -30.0
 
 
 def fit_shortcut(
     net: PatchNet,
+    data: PatchDataset,
     spectra: np.ndarray,
-    codes: np.ndarray,
-    weights: np.ndarray,
+    training: np.ndarray,
+    validation: np.ndarray,
     C: float,
-    rows: np.ndarray | slice = slice(None),
 ) -> None:
-    """Set the linear map of a net to scikit-learn's logistic regression.
+    """Give a trained net its linear map and the gate that blends the two.
+
+    The gate is chosen with a linear map of the pixels that trained. Then the map is fitted to all.
 
     Parameters
     ----------
     net : PatchNet
-        Its module has a shortcut, and its standardisation is set.
+        Its module has a shortcut.
+    data : PatchDataset
+        All patches, with their classes and weights.
     spectra : array of shape (n, bands)
-        As they are in the scene.
-    codes : array of int of shape (n,)
-        Classes, 0 to n_classes - 1.
-    weights : array of shape (n,)
-        Weights of the pixels in the loss.
+        Those in the centres of the patches, as they are in the scene.
+    training, validation : array of int
+        Rows that trained, and rows that are held out.
     C : float
-        Inverse of the strength of the L2 penalty.
-    rows : array of int or slice, default=slice(None)
-        The pixels to fit on.
+        Inverse of the strength of the regression's L2 penalty.
+
+    Raises
+    ------
+    ValueError
+        When the network's output is not finite on a patch that is held out.
     """
-    spectra, codes, weights = spectra[rows], codes[rows], weights[rows]
     module = net.plain_module_
-    mean, scale = (values.double().cpu().numpy().ravel() for values in (module.mean, module.scale))
-    coef = np.zeros((module.n_classes, spectra.shape[1]))
-    intercept = np.full(module.n_classes, ABSENT)
+    codes, weights = (values.cpu().numpy() for values in (data.codes, data.weights))
+    # The order of a sum depends on the number of threads, which is that of PyTorch here.
+    with threadpool_limits(torch.get_num_threads(), user_api="blas"):
+        for rows in (training, np.arange(len(codes))):
+            linear = _regression(spectra[rows], codes[rows], weights[rows], module.n_classes, C)
+            module.set_shortcut(*linear)
+            if rows is training:
+                choose_gate(net, data.subset(validation))
+
+
+def _regression(
+    spectra: np.ndarray, codes: np.ndarray, weights: np.ndarray, n_classes: int, C: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (n_classes, bands) and intercepts of a logistic regression on the spectra."""
     used = weights > 0
-    present = np.unique(codes[used])
+    spectra, codes, weights = spectra[used].astype(np.float64), codes[used], weights[used]
+    scaler = StandardScaler().fit(spectra)
+    coef, intercept = np.zeros((n_classes, spectra.shape[1])), np.full(n_classes, ABSENT)
+    present = np.unique(codes)
     intercept[present] = 0.0
     if len(present) > 1:
         # Bands are strongly correlated: Newton's method converges there, and lbfgs hardly does.
         logistic = LogisticRegression(C=C, solver="newton-cg", max_iter=500)
-        logistic.fit((spectra[used] - mean) / scale, codes[used], sample_weight=weights[used])
-        rows = present[-len(logistic.coef_) :]  # of two classes, the second has the one row
-        coef[rows], intercept[rows] = logistic.coef_, logistic.intercept_
-    module.set_shortcut(coef, intercept)
+        logistic.fit(scaler.transform(spectra), codes, sample_weight=weights / weights.mean())
+        fitted = present[-len(logistic.coef_) :]  # of two classes, the second has the one row
+        coef[fitted], intercept[fitted] = logistic.coef_, logistic.intercept_
+    coef /= scaler.scale_
+    return coef, intercept - coef @ scaler.mean_
 
 
 def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
-    """Set the gate of a net to the share of the network that is most accurate on some patches.
+    """Set the gate to the share of the network that classifies most patches rightly.
 
-    Of equally accurate shares, the largest.
+    Of equally good shares, the largest. Accuracy decides rather than a loss: a network that has
+    learnt from mixed patches is less sure of its classes than the linear map, not worse.
 
     Parameters
     ----------
@@ -67,16 +90,21 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
         Trained, and with a linear map of pixels other than the ones held out.
     held_out : PatchDataset
         Patches that neither has seen.
+
+    Raises
+    ------
+    ValueError
+        When the network's output is not finite.
     """
     gate = net.plain_module_.gate
-    codes, weights = (
-        values[held_out.rows].cpu().numpy() for values in (held_out.codes, held_out.weights)
-    )
-    ends = []
-    for share in (0.0, 1.0):
-        gate.fill_(share)
-        probabilities = net.predict_proba(held_out).astype(float)
-        ends.append(np.log(np.maximum(probabilities, np.finfo(float).tiny)))
-    blends = ((1 - share) * ends[0] + share * ends[1] for share in GATES)
-    right = [weights @ (blend.argmax(axis=1) == codes) for blend in blends]
+    codes = held_out.codes[held_out.rows].cpu()
+    weights = held_out.weights[held_out.rows].cpu().double()
+    gate.fill_(0)
+    linear = net.logits(held_out).double()
+    gate.fill_(1)
+    network = net.logits(held_out).double()
+    if not network.isfinite().all():
+        raise net.divergence()
+    blends = (torch.lerp(linear, network, share) for share in GATES)
+    right = [float(weights @ (logits.argmax(dim=1) == codes).double()) for logits in blends]
     gate.fill_(GATES[np.flatnonzero(np.isclose(right, max(right)))[-1]])

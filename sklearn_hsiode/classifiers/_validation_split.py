@@ -112,8 +112,9 @@ def _drawn(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.nda
     held = np.sort(np.concatenate(chosen))
     if not len(held):
         raise ValueError(
-            "early_stopping=True and shortcut=True need a class with two pixels at least, one of"
-            " them for validation: label more pixels, or set both to False."
+            "early_stopping=True needs a class with two pixels at least, one of them for"
+            " validation, and so does shortcut=True: label more pixels, or set"
+            " early_stopping=False and shortcut=False."
         )
     return held
 

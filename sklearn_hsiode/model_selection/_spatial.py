@@ -46,9 +46,10 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         Number of folds.
     block_size : int or "auto", default=16
         Side of a block in pixels. Larger blocks leave more training pixels beside the buffers
-        and hold out ground that is further away. "auto" chooses among 32, 16, 8 and 4: the size
-        with the most pairs of a fold and a class that the fold both trains and tests, of equal
-        ones the largest. Sizes that would be an error are passed over.
+        and hold out ground that is further away. "auto" tries 32, 16, 8 and 4
+        in this order, for as long as the share of the pixels outside a test that train does not
+        fall, in the mean over the classes of each test, and takes the size with the largest
+        share, of equal ones the larger. Sizes that would be an error are passed over.
     buffer : int, default=10
         Rows and columns around a test pixel in which no pixel trains; 0 for none. The default
         is that of patches of 11 x 11 pixels.

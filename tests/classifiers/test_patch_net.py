@@ -40,7 +40,14 @@ from tests.classifiers.networks import (
     wrong_shape,
 )
 
-TRAINING = {"lr": 0.1, "max_epochs": 20, "batch_size": 32, "random_state": 0}
+TRAINING = {
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "weight_decay": 1e-4,
+    "max_epochs": 20,
+    "batch_size": 32,
+    "random_state": 0,
+}
 
 
 def own(network=SpectralCNN, **parameters):
@@ -68,11 +75,15 @@ def test_a_network_of_ones_own_learns(network, patches):
         (ODENetClassifier(n_filters=8, n_steps=3), ODENet, {"n_filters": 8, "n_steps": 3}),
         (ResNetClassifier(n_filters=8, n_blocks=2), ResNet, {"n_filters": 8, "n_blocks": 2}),
     ],
+    ids=["ODE-net", "ResNet"],
 )
-def test_it_is_what_our_classifiers_are(ours, network, params, patches):
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_it_is_what_our_classifiers_are(ours, network, params, shortcut, patches):
     X, y = patches
-    ours.set_params(max_epochs=2, random_state=3).fit(X, y)
-    same = PatchNetClassifier(network, params, max_epochs=2, random_state=3).fit(X, y)
+    training = {"shortcut": shortcut, "max_epochs": 2, "random_state": 3}
+    ours = clone(ours).set_params(**training).fit(X, y)
+    params = params | {"downsampling": not shortcut}  # of patches of 5 x 5
+    same = PatchNetClassifier(network, params, **training).fit(X, y)
     np.testing.assert_array_equal(same.predict_proba(X), ours.predict_proba(X))
     drop_seconds = [
         [{key: epoch[key] for key in epoch if key != "seconds"} for epoch in model.history_]

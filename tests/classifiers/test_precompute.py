@@ -19,25 +19,29 @@ CUBE = RNG.normal(5, 3, (15, 13, 8)).astype(np.float32)
 SCENE = Scene(CUBE, RNG.integers(1, 4, (15, 13)), mask=MASK)
 
 
+SMALL = {"n_filters": 8, "n_steps": 1, "max_epochs": 1, "validation": "random", "random_state": 0}
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    """A classifier of each patch size and padding."""
+    """A classifier of each patch size and padding, half of it its linear shortcut."""
     X, y = SCENE.labeled_pixels()
-    return {
-        (size, padding): ODENetClassifier(
-            n_filters=8, n_steps=1, max_epochs=1, precision="float64", random_state=0
-        ).fit(PatchExtractor(size, padding).fit_transform(X)[::8], y[::8])
-        for size in (5, 9, 11)
-        for padding in ("reflect", "edge", "zero")
-    }
+    models = {}
+    for size in (5, 9, 11):
+        for padding in ("reflect", "edge", "zero"):
+            patches = PatchExtractor(size, padding).fit_transform(X)
+            model = ODENetClassifier(precision="float64", **SMALL).fit(patches[::8], y[::8])
+            model.net_.plain_module_.gate.fill_(0.5)
+            models[size, padding] = model
+    return models
 
 
 def spy(monkeypatch):
-    """Margins with which a gatherer was asked for the output of a layer."""
+    """Names of the layers whose output a gatherer was asked for."""
     seen, map_image = [], SceneGatherer.map_image
 
     def counted(gather, layer, margin):
-        seen.append(margin)
+        seen.append(layer.__name__)
         return map_image(gather, layer, margin)
 
     monkeypatch.setattr(SceneGatherer, "map_image", counted)
@@ -61,6 +65,9 @@ def test_probabilities_are_those_of_the_patches_themselves(fitted, size, padding
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
+STEM, STANDARDISATION = ["stem_of_image"], ["standardized"]
+
+
 @pytest.mark.parametrize("model", [ODENetClassifier, ResNetClassifier])
 @pytest.mark.parametrize(("precision", "atol"), [("float32", 1e-5), ("bfloat16", 0.05)])
 def test_every_network_and_precision_shares_it(monkeypatch, pixels, model, precision, atol):
@@ -70,11 +77,8 @@ def test_every_network_and_precision_shares_it(monkeypatch, pixels, model, preci
     model.fit(patches[::20], y[::20])
     seen = spy(monkeypatch)
     found = model.predict_proba(patches)
-    assert seen == [1]
+    assert seen == STEM
     np.testing.assert_allclose(found, model.predict_proba(np.asarray(patches)), rtol=0, atol=atol)
-
-
-STEM, STANDARDISATION = [1], [0]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ STEM, STANDARDISATION = [1], [0]
         (9, slice(None), 2**26, STEM),
         (9, slice(None), 1000, []),  # more ground than may be kept
         (9, [0, -1], 2**26, []),  # two patches far apart
-        (5, slice(None), 2**26, STANDARDISATION),  # padded in the stem
+        (5, slice(None), 2**26, STEM),  # of 1 x 1
     ],
 )
 def test_it_is_shared_where_that_is_less_work_and_exact(
@@ -96,11 +100,20 @@ def test_it_is_shared_where_that_is_less_work_and_exact(
     assert seen == shared
 
 
+def test_a_stem_that_pads_its_patches_is_not_shared(monkeypatch):
+    X, y = SCENE.labeled_pixels()
+    patches = PatchExtractor(5).fit_transform(X)
+    model = ODENetClassifier(downsampling=True, **SMALL).fit(patches[::8], y[::8])
+    seen = spy(monkeypatch)
+    model.predict_proba(patches)
+    assert seen == STANDARDISATION
+
+
 def test_the_stem_of_few_bands_is_not_worth_it(monkeypatch):
     few = Scene(CUBE[:, :, :3], np.where(MASK, SCENE.labels, 0))
     X, y = few.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
-    model = ODENetClassifier(n_filters=8, max_epochs=1, random_state=0).fit(patches[::8], y[::8])
+    model = ODENetClassifier(**SMALL).fit(patches[::8], y[::8])
     seen = spy(monkeypatch)
     model.predict_proba(patches)
     assert seen == STANDARDISATION
@@ -137,7 +150,7 @@ def test_without_the_memory_for_it_nothing_is_shared_and_nothing_changes(monkeyp
 
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
-    model = ODENetClassifier(n_filters=8, max_epochs=1, precision="float64", random_state=0)
+    model = ODENetClassifier(precision="float64", **SMALL)
     expected = model.fit(patches, y).predict_proba(patches)
     monkeypatch.setattr(SceneGatherer, "map_image", exhausted)
     found = model.fit(patches, y).predict_proba(patches)
@@ -150,7 +163,7 @@ def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
     monkeypatch.setattr(_precompute, "PRECOMPUTED", 6 * 23 * 21 * 4 / 2**20)
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
-    model = ODENetClassifier(n_filters=4, max_epochs=3, random_state=0)
+    model = ODENetClassifier(n_filters=4, max_epochs=3, shortcut=False, random_state=0)
     model.set_params(early_stopping=True, validation="random")
     seen = spy(monkeypatch)
     model.fit(patches, y)

@@ -1,4 +1,4 @@
-"""Early stopping validates on ground that lies apart from all that trains, or as it is told."""
+"""What is held out is ground that lies apart from all that trains, or as it is told."""
 
 import pickle
 import re
@@ -57,13 +57,12 @@ def drawn(X, y, seed=0, *, validation="blocks", fraction=0.1):
 
 
 def blocks_of(X, y, seed, fraction):
-    """As the above in blocks, or None where there is not the ground for it, as the error says."""
-    try:
-        return drawn(X, y, seed, fraction=fraction)
-    except ValueError as error:
-        if not re.search(NO_GROUND, str(error)):
-            raise
-        return None
+    """As the above in blocks, or None where there is not the ground for it, as a warning says."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = drawn(X, y, seed, fraction=fraction)
+    assert all(re.search(NO_GROUND, str(warning.message)) for warning in caught)
+    return None if caught else found
 
 
 def folds_of(X, y, seed, fraction):
@@ -290,9 +289,10 @@ def test_a_classifier_gives_a_splitter_the_labels_of_its_user(model, scene):
     assert dict(zip(labels, sizes, strict=True)) == {"water": 3, "tree": 4, "asphalt": 5}
 
 
-def test_without_early_stopping_every_pixel_trains(model, scene):
+def test_without_early_stopping_and_a_shortcut_every_pixel_trains(model, scene):
     X, y = pixels_of(scene.labels)
-    _, trained, validated = counted(model.set_params(early_stopping=False), X, y)
+    model.set_params(early_stopping=False, shortcut=False)
+    _, trained, validated = counted(model, X, y)
     assert trained == set(np.asarray(X)[:, 0])
     assert not validated
 
@@ -317,25 +317,38 @@ def test_a_classifier_with_a_splitter_is_cloned_pickled_and_cross_validated(mode
     [(slice(0, 5), 3), (slice(None), 23)],
     ids=["too few pixels", "too close together"],
 )
-def test_no_ground_to_hold_out_is_an_error_that_names_remedies(ode, pixels, chosen, patch_size):
+@pytest.mark.parametrize("wanted_for", ["early_stopping", "shortcut"])
+def test_no_ground_to_hold_out_is_a_warning_that_names_remedies(
+    ode, pixels, chosen, patch_size, wanted_for
+):
     X, y = pixels[0][chosen], pixels[1][chosen]
-    ode.set_params(early_stopping=True)
+    ode.set_params(max_epochs=1, **{"early_stopping": False, "shortcut": False, wanted_for: True})
     model = make_pipeline(PatchExtractor(patch_size), ode)
     y = np.arange(len(y)) % 2
-    with pytest.raises(ValueError, match=NO_GROUND) as error:
+    with pytest.warns(UserWarning, match=NO_GROUND) as caught:
         model.fit(X, y)
-    assert f"{len(y)} training pixels" in str(error.value)
-    assert f"{patch_size - 1} pixels" in str(error.value)
-    ode.set_params(validation="random", max_epochs=1)
+    (warning,) = caught
+    assert f"{len(y)} training pixels" in str(warning.message)
+    assert f"{patch_size - 1} pixels" in str(warning.message)
+    ode.set_params(validation="random")
     assert len(model.fit(X, y)[-1].history_) == 1
 
 
-def test_so_are_blocks_of_one_class_each_that_would_all_have_to_train():
+def test_pixels_among_those_that_train_are_then_held_out():
     labels = np.zeros((8, 8), dtype=int)
-    labels[0, 0], labels[7, 7] = 1, 2
+    labels[0, :4], labels[7, 4:] = 1, 2
     X, y = pixels_of(labels)
-    with pytest.raises(ValueError, match=NO_GROUND):
-        drawn(PatchExtractor(3).fit_transform(X), y, fraction=0.5)
+    with pytest.warns(UserWarning, match=NO_GROUND):
+        training, validation = drawn(PatchExtractor(3).fit_transform(X), y, fraction=0.5)
+    assert [sorted(y[rows]) for rows in (training, validation)] == [[1, 1, 2, 2]] * 2
+
+
+def test_one_pixel_of_each_class_leaves_none_to_hold_out(ode, pixels):
+    X, y = pixels
+    _, first = np.unique(y, return_index=True)
+    with pytest.raises(ValueError, match=r"a class with two pixels.*label more pixels"):
+        ode.set_params(validation="random").fit(X[first], y[first])
+    assert ode.set_params(shortcut=False).fit(X[first], y[first]).predict(X[first]).shape == (3,)
 
 
 @pytest.mark.parametrize("validation", ["ground", 5, None, 0.1], ids=repr)

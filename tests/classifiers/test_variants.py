@@ -21,9 +21,8 @@ def training_set(scene):
 @pytest.fixture(scope="module")
 def fitted(training_set):
     """ODE-net in double precision, trained well enough for its ODE to matter."""
-    model = ODENetClassifier(
-        n_filters=8, n_steps=1, max_epochs=10, precision="float64", device="cpu", random_state=0
-    )
+    parameters = {"n_filters": 8, "n_steps": 1, "precision": "float64", "random_state": 0}
+    model = ODENetClassifier(shortcut=False, batch_size=32, max_epochs=10, **parameters)
     return model.fit(*training_set)
 
 
@@ -174,7 +173,8 @@ def test_parameters_set_after_the_fit_do_not_change_the_network_of_a_copy(fitted
 @pytest.mark.parametrize("parameters", [{"n_blocks": 4, "tied": True}, {"n_blocks": 0}])
 def test_a_resnet_of_fewer_weights_trains_and_is_pickled(training_set, parameters):
     X, y = training_set
-    model = ResNetClassifier(n_filters=8, max_epochs=20, random_state=0, **parameters).fit(X, y)
+    training = {"batch_size": 32, "mixup": 0, "random_state": 0}
+    model = ResNetClassifier(n_filters=8, **training, **parameters).fit(X, y)
     assert model.history_[-1]["loss"] < model.history_[0]["loss"] / 2
     assert model.score(X, y) > np.bincount(y).max() / len(y) + 0.1
     loaded = pickle.loads(pickle.dumps(model))

@@ -302,9 +302,15 @@ def test_the_buffer_does_not_change_what_tests(indian_pines):
 # Blocks of the size that suits
 
 
-def taught_and_tested(splits, y):
-    """Number of pairs of a fold and a class that the fold both trains and tests."""
-    return sum(len(set(y[train]) & set(y[test])) for train, test in splits)
+def share_trained(splits, y):
+    """Share of the pixels outside a test that train, mean over the classes of each test."""
+    shares = []
+    for train, test in splits:
+        outside = np.setdiff1d(np.arange(len(y)), test)
+        for label in set(y[test]):
+            others = (y[outside] == label).sum()
+            shares.append((y[train] == label).sum() / others if others else 0)
+    return np.mean(shares)
 
 
 def splits_by_size(cv, X, y):
@@ -322,23 +328,25 @@ def splits_by_size(cv, X, y):
 @pytest.mark.filterwarnings(NO_CLASS)
 @examples
 @given(labeled_pixels(most=48), splitters(block_size=st.just("auto")))
-def test_auto_takes_the_largest_blocks_of_those_that_teach_most_of_what_they_test(pixels, cv):
+def test_auto_takes_the_largest_blocks_before_the_share_that_trains_falls(pixels, cv):
     X, y = pixels
     fitting = splits_by_size(cv, X, y)
     if not fitting:
         with pytest.raises(ValueError, match="block_size='auto' finds no blocks"):
             next(cv.split(X, y))
         return
-    taught = {size: taught_and_tested(splits, y) for size, splits in fitting.items()}
-    best = max(taught, key=taught.get)  # the first of equal ones, which is the largest
-    assert equal(cv.split(X, y), fitting[best])
+    shares = [share_trained(splits, y) for splits in fitting.values()]
+    falls = [k for k in range(1, len(shares)) if shares[k] < shares[k - 1] - 1e-12]
+    looked_at = shares[: falls[0]] if falls else shares
+    best = next(k for k, share in enumerate(looked_at) if share > max(looked_at) - 1e-12)
+    assert equal(cv.split(X, y), list(fitting.values())[best])
 
 
 @pytest.mark.filterwarnings(NO_CLASS)
 @pytest.mark.parametrize(
-    ("n_splits", "buffer", "size"), [(5, 0, 4), (5, 4, 8), (5, 10, 16), (2, 22, 32)]
+    ("n_splits", "buffer", "size"), [(5, 0, 4), (5, 2, 32), (5, 10, 32), (2, 22, 32)]
 )
-def test_auto_takes_larger_blocks_on_a_real_scene_for_larger_buffers(
+def test_auto_takes_large_blocks_on_a_real_scene_where_there_are_buffers(
     indian_pines, n_splits, buffer, size
 ):
     X, y = indian_pines.labeled_pixels()
@@ -353,10 +361,7 @@ def test_auto_finds_blocks_within_the_folds_of_other_blocks(salinas_a):
         for train, _ in SpatialBlockKFold(random_state=seed).split(X, y):
             inner = list(SpatialBlockKFold(3, "auto", buffer=4).split(X[train], y[train]))
             assert sorted(np.concatenate([test for _, test in inner])) == [*range(len(train))]
-            frequent = [label for label, size in counts(y[train]).items() if size >= 100]
-            assert len(frequent) >= 5
-            for part in (part for split in inner for part in split):
-                assert np.isin(frequent, y[train[part]]).all()
+            assert share_trained(inner, y[train]) > 0.5
 
 
 def test_a_train_size_does_not_change_the_size_of_the_blocks(pixels):
@@ -474,6 +479,7 @@ def test_it_splits_in_scikit_learn(pixels):
 
 
 def test_a_search_over_networks_splits_by_blocks_within_blocks(pixels, ode):
+    ode.set_params(shortcut=False)  # the few pixels of an inner fold leave no blocks to hold out
     pipeline = make_pipeline(PatchExtractor(), ode)
     grid = {"patchextractor__patch_size": [1, 3]}
     inner = SpatialBlockKFold(2, block_size=6, buffer=2)
