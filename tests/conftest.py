@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sklearn_hsiode import ODENetClassifier, PatchExtractor, Scene
+from sklearn_hsiode.benchmark import Run
 from sklearn_hsiode.datasets import make_scene
 
 # Two test processes share two cores: threads that wait for each other would waste both.
@@ -35,6 +36,32 @@ def scene():
 def pixels(scene):
     """X and y of the tiny scene."""
     return scene.labeled_pixels()
+
+
+@pytest.fixture(scope="session")
+def new_run():
+    """Makes a run of the tiny scene's three classes."""
+
+    def make(model="svm", split=0, **values):
+        scores = {"overall_accuracy": 0.5, "average_accuracy": 0.4, "kappa": 0.3}
+        scores = {name: values.pop(name, score) for name, score in scores.items()}
+        defaults = {
+            "random_state": split,
+            "n_train": 30,
+            "n_test": 300,
+            "scores": scores,
+            "per_class_accuracy": [0.5, 0.25, 0.75],
+            "fit_seconds": 1.5,
+            "predict_seconds": 0.5,
+            "n_parameters": None,
+            "n_function_evaluations": None,
+            "patch_overlap": None,
+            "measured": {},
+            "environment": {"python": "3.13", "torch": "2.9", "processor": "abacus"},
+        }
+        return Run(model=model, split=split, **(defaults | values))
+
+    return make
 
 
 @pytest.fixture

@@ -14,13 +14,15 @@ from scipy.io import savemat
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from sklearn_hsiode import __version__
+from sklearn_hsiode import ODENetClassifier, __version__
 from sklearn_hsiode import _cli as cli
 from sklearn_hsiode._cli import experiments as commands
-from sklearn_hsiode.benchmark import PAPER, Recipe, solver_models
+from sklearn_hsiode.benchmark import chosen, solver_models
 from sklearn_hsiode.benchmark._models import MODELS
+from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.recipes import PAPER, Recipe
 
 RESULTS = {
     "class_maps",
@@ -52,15 +54,18 @@ def quick_models(monkeypatch):
 @pytest.fixture
 def asked_for(monkeypatch):
     """Arguments of run_benchmark and of the networks' recipe, in place of any run."""
-    asked = SimpleNamespace(models=None, recipe=None, scene=None, cv=None, settings=None)
+    asked = SimpleNamespace(
+        models=None, recipe=None, scene=None, network=None, cv=None, settings=None
+    )
 
     def run_benchmark(scene, models, cv, **settings):
         asked.scene, asked.cv, asked.settings = scene, cv, settings
+        asked.network = models["network"]
         raise ValueError("that will do")
 
     def benchmark_models(models=None, recipe=None):
         asked.models, asked.recipe = models, recipe
-        return {}
+        return {"network": ODENetClassifier()}
 
     monkeypatch.setattr(commands, "run_benchmark", run_benchmark)
     monkeypatch.setattr(commands, "benchmark_models", benchmark_models)
@@ -141,7 +146,8 @@ def test_demo_compares_networks_classical_models_and_the_coordinates(quick_model
 @pytest.mark.parametrize("protocol", ["paper", "spatial"])
 def test_benchmark_prints_the_table_and_writes_what_it_found(files, out, capsys, protocol):
     options = SPATIAL if protocol == "spatial" else ["--train-size", "0.2"]
-    assert run("benchmark", *files, *options, "--patch-size", 3, "--repeats", 2, out=out) == 0
+    options = [*options, "--recipe", "default", "--patch-size", 3]
+    assert run("benchmark", *files, *options, "--repeats", 2, out=out) == 0
     printed = capsys.readouterr().out
     assert "24 x 24 pixels, 8 bands" in printed
     assert "Patch overlap: " in printed
@@ -190,7 +196,7 @@ def test_scenes_in_matlab_files_do_as_well(files, out, tmp_path, capsys):
 def test_networks_are_trained_and_compared(files, out, capsys, protocol):
     small = ["--patch-size", 3, "--epochs", 1, "--components", 2, "--solver", "euler"]
     models = ["--models", "ode-net", "resnet", "coordinates"]
-    options = ["--train-size", "0.05", "--repeats", 1]
+    options = ["--train-size", "0.05", "--repeats", 1, "--recipe", "paper"]
     if protocol == "spatial":
         options += [*SPATIAL, "--folds", 2]
     assert run("benchmark", *files, *small, *models, *options, out=out) == 0
@@ -216,11 +222,18 @@ def test_the_papers_protocol_is_the_default_to_the_letter(files, asked_for):
     np.testing.assert_array_equal(asked_for.scene.labels, np.load(files[3]))
 
 
-def test_the_spatial_protocol_takes_the_defaults_of_this_package(files, asked_for):
+@pytest.mark.parametrize(("recipe", "measure"), [("tuned", chosen), ("default", None)])
+def test_the_buffer_keeps_the_patches_of_all_models_apart(files, asked_for, recipe, measure):
+    run("benchmark", *files, "--protocol", "spatial", "--recipe", recipe)
+    assert [repr(cv) for cv in asked_for.cv] == [repr(SpatialBlockKFold(5, 32, 4, 0))]
+    assert asked_for.settings["patch_size"] == 5
+    assert asked_for.settings["measure"] is measure
+
+
+def test_the_spatial_protocol_tunes_all_models_unless_a_recipe_is_named(files, asked_for):
     run("benchmark", *files, "--protocol", "spatial")
-    assert asked_for.recipe == Recipe()
-    assert [repr(cv) for cv in asked_for.cv] == [repr(SpatialBlockKFold(5, 32, 10, 0))]
-    assert asked_for.settings["patch_size"] == 11
+    assert asked_for.recipe is None
+    assert asked_for.models == list(MODELS)
 
 
 @pytest.mark.parametrize(("given", "size"), [("0.2", 0.2), ("1.0", 1.0), ("5", 5), ("+7", 7)])
@@ -244,7 +257,8 @@ def test_options_of_the_splits_arrive(files, asked_for):
 
 @pytest.mark.parametrize("size", [5, 23])
 def test_the_buffer_follows_the_patch_size(files, asked_for, size):
-    run("benchmark", *files, "--protocol", "spatial", "--patch-size", size)
+    options = ["--protocol", "spatial", "--recipe", "default", "--patch-size", size]
+    run("benchmark", *files, *options)
     assert asked_for.cv[0].buffer == size - 1
     assert asked_for.settings["patch_size"] == asked_for.recipe.patch_size == size
 
@@ -256,7 +270,8 @@ def test_options_of_the_networks_arrive(files, asked_for):
         run(command, *files, *options, *solving)
         recipe = asked_for.recipe
         assert (recipe.patch_size, recipe.components, recipe.padding) == (7, 4, "zero")
-        assert recipe.training == PAPER.training | {"max_epochs": 2, "device": "cpu"}
+        assert recipe.training == PAPER.training | {"max_epochs": 2}
+        assert asked_for.network.device == "cpu"
         if solving:
             own = PAPER.networks["ode-net"] | {"solver": "rk4", "n_steps": 3}
             assert recipe.networks == {"ode-net": own}
@@ -265,11 +280,74 @@ def test_options_of_the_networks_arrive(files, asked_for):
 
 @pytest.mark.parametrize(
     ("protocol", "recipe", "expected"),
-    [("paper", "default", Recipe()), ("spatial", "paper", PAPER), ("spatial", "default", Recipe())],
+    [
+        ("paper", "default", Recipe()),
+        ("paper", "tuned", None),
+        ("spatial", "paper", PAPER),
+        ("spatial", "default", Recipe()),
+        ("spatial", "tuned", None),
+    ],
 )
 def test_the_recipe_may_be_another_than_the_protocols(files, asked_for, protocol, recipe, expected):
     run("benchmark", *files, "--protocol", protocol, "--recipe", recipe)
     assert asked_for.recipe == expected
+
+
+@pytest.mark.parametrize("options", [["--protocol", "spatial"], ["--recipe", "tuned"]])
+def test_tuned_networks_train_where_they_are_asked_to(files, monkeypatch, options):
+    stop = Mock(side_effect=ValueError)
+    monkeypatch.setattr(commands, "run_benchmark", stop)
+    run("benchmark", *files, *options, "--device", "cpu")
+    _, models, _ = stop.call_args.args
+    assert list(models) == list(MODELS)
+    for name in NETWORKS:
+        assert models[name].get_params()["estimator__network__device"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--patch-size", 5],
+        ["--components", 2],
+        ["--epochs", 3],
+        ["--solver", "rk4"],
+        ["--n-steps", 3],
+    ],
+    ids=lambda option: option[0],
+)
+def test_what_a_search_decides_is_refused_and_the_remedy_named(files, asked_for, capsys, option):
+    assert run("benchmark", *files, "--protocol", "spatial", *option) == 1
+    error = one_line(capsys)
+    assert f"{option[0]} does not go with tuned models" in error
+    assert "add --recipe default" in error
+    assert asked_for.cv is None
+    run("benchmark", *files, "--protocol", "spatial", *option, "--recipe", "default")
+    assert asked_for.cv is not None
+
+
+@pytest.mark.filterwarnings("ignore:No fold both trains", "ignore:validation='blocks'")
+def test_a_tuned_benchmark_tells_differences_and_choices(files, out, monkeypatch, capsys):
+    monkeypatch.setattr("sklearn_hsiode.recipes._tuned.N_FILTERS", 4)
+    monkeypatch.setattr("sklearn_hsiode.recipes._tuned.EPOCHS", (1, 2))
+    models = ["--models", "coordinates", "logistic-regression", "ode-net"]
+    options = ["--protocol", "spatial", "--block-size", 8, "--buffer", 2, "--folds", 2]
+    assert run("benchmark", *files, *options, *models, out=out) == 0
+    printed = capsys.readouterr().out
+    _, differences, choices, *_ = (out / "table.md").read_text("utf-8").split("\n\n")
+    assert differences in printed
+    assert choices in printed
+    assert differences.startswith("| ODE-net ahead of ")
+    assert [line.split()[1] for line in differences.splitlines()[2:]] == ["coordinates", "logistic"]
+    assert [line.split()[1] for line in choices.splitlines()[2:]] == ["logistic", "ODE-net"]
+    assert {path.name for path in out.iterdir()} == RESULTS | {"differences.csv"}
+
+
+@pytest.mark.parametrize(
+    ("models", "reference"),
+    [("svm resnet ode-net", "resnet"), ("svm coordinates", None), ("ode-net", None)],
+)
+def test_the_first_network_is_compared_with_the_others(new_run, models, reference):
+    assert commands._compared([new_run(model) for model in models.split()]) == reference
 
 
 def test_models_and_jobs_arrive(files, asked_for):

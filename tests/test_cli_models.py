@@ -1,5 +1,6 @@
 """hsiode info, train and map."""
 
+import re
 import zipfile
 
 import numpy as np
@@ -8,9 +9,11 @@ from sklearn.svm import SVC
 
 from sklearn_hsiode import Scene, load_model, predict_map, read_scene, save_model
 from sklearn_hsiode import _cli as cli
+from sklearn_hsiode._cli.models import TRAINABLE
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn import SOLVERS
+from sklearn_hsiode.recipes import VIEWS, Recipe
 
 pytest.importorskip("skops")
 rasterio = pytest.importorskip("rasterio")
@@ -83,6 +86,69 @@ def test_other_models_are_trained_likewise(files, kind):
     quick = ["--epochs", 1, "--patch-size", 3] if kind == "resnet" else []
     assert run("train", *files, "--model", kind, "--out", "a.model", *quick) == 0
     assert run("map", "--model", "a.model", *files[:2], "--out", "map.tif") == 0
+
+
+@pytest.fixture
+def quickly_tuned(monkeypatch):
+    """Searches that take no time."""
+    monkeypatch.setattr("sklearn_hsiode.recipes._tuned.N_FILTERS", 4)
+    monkeypatch.setattr("sklearn_hsiode.recipes._tuned.EPOCHS", (1, 2))
+
+
+@pytest.mark.filterwarnings("ignore:No fold both trains", "ignore:validation='blocks'")
+@pytest.mark.usefixtures("quickly_tuned")
+@pytest.mark.parametrize("wavelengths", [None, np.linspace(400, 900, 8)], ids=["no nm", "nm"])
+@pytest.mark.parametrize("kind", TRAINABLE)
+def test_a_tuned_model_is_saved_with_its_search_and_maps(
+    scene, monkeypatch, capsys, kind, wavelengths
+):
+    view = VIEWS["logarithm and slope"]
+    monkeypatch.setattr("sklearn_hsiode.recipes._tuned.VIEWS", {"logarithm and slope": view})
+    there = Scene(scene.cube, scene.labels, wavelengths=wavelengths)
+    for module in ("models", "options"):
+        monkeypatch.setattr(f"sklearn_hsiode._cli.{module}.read_scene", lambda *_, **__: there)
+    files = ["--scene", "x", "--labels", "y"]
+    device = ["--device", "cpu"] if kind in NETWORKS else []
+    tune = ["--tune", "--random-state", 3, *device]
+    assert run("train", *files, "--model", kind, "--out", "a.model", *tune) == 0
+    search = load_model("a.model")
+    printed = capsys.readouterr().out
+    said = re.search(r"^Chosen on held-out blocks, (.*) % right: (.*)$", printed, re.M)
+    assert float(said[1]) == round(100 * search.best_score_, 1)
+    chosen = {name.split("__")[-1]: value for name, value in search.best_params_.items()}
+    chosen["view"] = "logarithm and slope"
+    expected = {f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()}
+    assert set(said[2].split(", ")) == expected
+    if kind in NETWORKS:
+        assert search.best_estimator_[-1].random_state == 3
+        assert search.best_estimator_[-1].device == "cpu"
+    assert run("map", "--model", "a.model", *files[:2], "--out", "map.tif") == 0
+    with rasterio.open("map.tif") as file:
+        np.testing.assert_array_equal(file.read(1)[scene.mask], search.predict(there.pixels()))
+
+
+@pytest.mark.parametrize(
+    "options", [["--patch-size", 5], ["--recipe", "default"], ["--epochs", 3], ["--solver", "rk4"]]
+)
+def test_what_a_search_decides_does_not_go_with_it(files, capsys, options):
+    assert run("train", *files, "--tune", *options, "--out", "a.model") == 1
+    assert f"{options[0]} does not go with --tune" in capsys.readouterr().err
+
+
+def test_too_little_ground_to_tune_on_is_one_line_with_a_remedy(files, tmp_path, capsys):
+    labels = np.zeros((24, 24), dtype=int)
+    labels[:2, :4], labels[2:4, :4] = 1, 2
+    np.save(tmp_path / "corner.npy", labels)
+    options = ["--tune", "--model", "svm", "--labels", "corner.npy"]
+    assert run("train", *files, *options, "--out", "a.model") == 1
+    assert "label more ground" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_without_a_search_a_network_is_the_default_pipeline(files):
+    assert run("train", *files, "--epochs", 1, "--out", "a.model") == 0
+    trained = load_model("a.model")
+    default = Recipe(training={"max_epochs": 1, "random_state": 0, "verbose": 1})
+    assert repr(trained) == repr(default.estimator("ode-net"))
 
 
 def test_the_same_seed_trains_the_same_model(files):

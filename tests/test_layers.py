@@ -37,17 +37,18 @@ LAYERS = {
     "io": {"_cubes", "_labels", "_memory", "_scene", "_validation"},
     "datasets": {"_labels", "_scene", "_pixels", "io"},
     "metrics": {"_labels"},
+    "recipes": {"_patches", "_spectral", "classifiers", "model_selection", "preprocessing"},
     "persistence": {
         *("_patches", "_scene", "_spectral", "baselines", "classifiers", "io", "metrics"),
-        *("model_selection", "preprocessing"),
+        *("model_selection", "preprocessing", "recipes"),
     },
     "_colors": {"_labels"},
     "_map_file": {"_colors", "_labels", "_scene", "io"},
     "_mapping": {"_bands", "_labels", "_map_file", "_patches", "_pixels", "_scene"},
     "plotting": {"_colors", "_labels", "_mapping", "_validation", "_scene"},
     "benchmark": {
-        *("_colors", "_labels", "_memory", "_patches", "_pixels", "_scene", "_spectral"),
-        *("baselines", "classifiers", "datasets", "io", "metrics", "model_selection", "nn"),
+        *("_colors", "_labels", "_memory", "_pixels", "_scene", "baselines", "classifiers"),
+        *("datasets", "io", "metrics", "model_selection", "recipes"),
     },
 }
 

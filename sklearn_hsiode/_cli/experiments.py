@@ -9,12 +9,14 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from sklearn_hsiode._cli.options import (
+    RECIPES,
     add_command,
     add_network,
     add_network_options,
     add_scene,
     add_seed,
     chosen_recipe,
+    of_device,
     opened,
     share_or_number,
 )
@@ -22,6 +24,7 @@ from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark import (
     Run,
     benchmark_models,
+    chosen,
     draw_maps,
     draw_solvers,
     resolved_accuracy,
@@ -32,13 +35,15 @@ from sklearn_hsiode.benchmark import (
     write_tables,
 )
 from sklearn_hsiode.benchmark._models import MODELS
-from sklearn_hsiode.benchmark._tables import overlap_sentence
+from sklearn_hsiode.benchmark._run import by_model, set_everywhere
+from sklearn_hsiode.benchmark._tables import further_tables, overlap_sentence
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.recipes._tuned import PATCH_SIZES
 
-_RECIPE_OF = {"paper": "paper", "spatial": "default"}
+_RECIPE_OF = {"paper": "paper", "spatial": "tuned"}
 AT_RANDOM = (
     "Test pixels were drawn at random among the training pixels, which flatters every model, and"
     " those on patches most: compare with the row of the coordinates, and with --protocol spatial."
@@ -85,7 +90,10 @@ def add_experiments(subparsers: Any) -> None:
         parser.add_argument(
             "--out", type=Path, default=out, help="folder to write (default %(default)s)"
         )
-    for parser, repeats in ((benchmark_parser, "10, spatial: 1"), (solvers_parser, "3")):
+    for parser, repeats, recipes, recipe in (
+        (benchmark_parser, "10, spatial: 1", tuple(RECIPES), "paper, spatial: tuned"),
+        (solvers_parser, "3", ("default", "paper"), "paper"),
+    ):
         add_scene(parser)
         parser.add_argument(
             "--train-size",
@@ -95,7 +103,7 @@ def add_experiments(subparsers: Any) -> None:
         )
         parser.add_argument("--repeats", type=int, help=f"of the splits (default {repeats})")
         parser.add_argument("--n-jobs", type=int, help="runs at the same time (default: 1)")
-        add_network(parser)
+        add_network(parser, recipes, recipe)
     solvers_parser.set_defaults(protocol="paper")
     add_network_options(benchmark_parser)
     _add_protocol(benchmark_parser)
@@ -115,7 +123,9 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folds", type=int, help="spatial only (default 5)")
     parser.add_argument("--block-size", type=int, help="side in pixels, spatial only (default 32)")
     parser.add_argument(
-        "--buffer", type=int, help="in pixels, spatial only (default: patch size less one)"
+        "--buffer",
+        type=int,
+        help="in pixels, spatial only (default: patch size less one; 4 for tuned models)",
     )
 
 
@@ -142,21 +152,25 @@ def benchmark(options: argparse.Namespace) -> None:
     scene = opened(options)
     print(scene)
     recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
+    patch_size = max(PATCH_SIZES) if recipe is None else recipe.patch_size
     at_random = options.protocol == "paper"
-    cv = _at_random(options) if at_random else _in_blocks(options, recipe.patch_size)
     runs = run_benchmark(
         scene,
-        benchmark_models(options.models, recipe),
-        cv,
+        _on_device(benchmark_models(options.models, recipe), options),
+        _at_random(options) if at_random else _in_blocks(options, patch_size),
         random_state=options.random_state,
         folder=options.out,
-        patch_size=recipe.patch_size,
+        patch_size=patch_size,
+        measure=chosen if recipe is None else None,
         n_jobs=options.n_jobs,
     )
     print(results_table(scene, runs))
     print(overlap_sentence(runs))
     print(AT_RANDOM if at_random else IN_BLOCKS)
-    _write(scene, runs, options)
+    compared = None if at_random else _compared(runs)
+    for table in further_tables(runs, compared):
+        print(f"\n{table}")
+    _write(scene, runs, options, compared)
 
 
 def solvers(options: argparse.Namespace) -> None:
@@ -164,9 +178,10 @@ def solvers(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     scene = opened(options)
     print(scene)
+    recipe: Any = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
     runs = run_benchmark(
         scene,
-        solver_models(chosen_recipe(options, scene, _RECIPE_OF[options.protocol])),
+        _on_device(solver_models(recipe), options),
         _at_random(options, repeats=3),
         random_state=options.random_state,
         folder=options.out,
@@ -181,13 +196,25 @@ def solvers(options: argparse.Namespace) -> None:
     _write(scene, runs, options)
 
 
-def _write(scene: Scene, runs: list[Run], options: argparse.Namespace) -> None:
+def _on_device(models: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    return {name: set_everywhere(model, **of_device(options)) for name, model in models.items()}
+
+
+def _compared(runs: list[Run]) -> str | None:
+    """The first network, which every other model is compared with."""
+    names = list(by_model(runs))
+    return next((name for name in names if name in NETWORKS and len(names) > 1), None)
+
+
+def _write(
+    scene: Scene, runs: list[Run], options: argparse.Namespace, compared: str | None = None
+) -> None:
     given = {
         name: value.name if isinstance(value, Path) else value
         for name, value in vars(options).items()
         if name not in ("run", "debug")
     }
-    write_tables(scene, runs, options.out, about=given)
+    write_tables(scene, runs, options.out, about=given, reference=compared)
     draw_maps(scene, runs, options.out / "maps.png")
     print(f"Tables, maps and every run: {options.out.resolve()}")
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._cli.options import (
+    OF_RECIPES,
+    OF_SEARCH,
     add_command,
     add_labels,
     add_network,
@@ -21,19 +23,22 @@ from sklearn_hsiode._cli.options import (
     add_scene,
     add_seed,
     chosen_recipe,
+    of_device,
     opened,
+    refuse,
 )
 from sklearn_hsiode._mapping import predict_map
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark import benchmark_models
 from sklearn_hsiode.benchmark._models import MODELS
-from sklearn_hsiode.benchmark._run import last_step, seeded
+from sklearn_hsiode.benchmark._run import last_step, set_everywhere
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._envi import envi_files
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
+from sklearn_hsiode.recipes._tuned import chosen_in_words
 
 LARGEST_PICTURE = 2000  # pixels of a map along the longer side of its picture
 TRAINABLE = [name for name in MODELS if name != "coordinates"]
@@ -71,8 +76,14 @@ def _add_train(subparsers: Any) -> None:
     parser.add_argument(
         "--model", choices=TRAINABLE, default="ode-net", help="kind (default %(default)s)"
     )
-    add_network(parser)
+    add_network(parser, ("default", "paper"), "default")
     add_network_options(parser)
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose the view of the spectrum, the patch size of a network and the strength of a"
+        " classical model by a search that holds out blocks of ground",
+    )
     add_seed(parser)
     _add_overwrite(parser)
 
@@ -152,11 +163,15 @@ def train(options: argparse.Namespace) -> None:
             f"{options.labels} labels {len(y)} valid pixels of {len(counts)} classes, but a model"
             " needs two classes at least, and two pixels of one."
         )
-    model = benchmark_models([options.model], chosen_recipe(options, scene, "default"))
-    model = seeded(model[options.model], options.random_state)
+    recipe = None if options.tune else chosen_recipe(options, scene, "default")
+    model = benchmark_models([options.model], recipe)[options.model]
+    model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
     save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
+    if options.tune:
+        words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
+        print(f"Chosen on held-out blocks, {100 * model.best_score_:.1f} % right: {words}")
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
 
 
@@ -233,11 +248,9 @@ def _check_outputs(
 def _check_options(options: argparse.Namespace) -> None:
     """Refuse what the chosen model does not have."""
     of_any = {name for model in MODELS.values() for name in model.options}
-    for name in sorted(of_any - set(MODELS[options.model].options)):
-        if getattr(options, name) is not None:
-            raise ValueError(
-                f"--{name.replace('_', '-')} does not go with --model {options.model}."
-            )
+    refuse(options, of_any - set(MODELS[options.model].options), f"--model {options.model}")
+    if options.tune:
+        refuse(options, {"recipe", *OF_RECIPES}, f"--tune, {OF_SEARCH}: leave one of them out")
 
 
 def _draw(class_map: Path, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -17,7 +17,14 @@ from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.nn import SOLVERS
 from sklearn_hsiode.recipes import PAPER, Recipe
 
-RECIPES = {"paper": PAPER, "default": Recipe()}
+#: Recipes by name; the tuned models have none.
+RECIPES: dict[str, Recipe | None] = {"default": Recipe(), "paper": PAPER, "tuned": None}
+OF_SEARCH = "whose search says how networks see the scene and are trained"
+# Options that make a recipe another one.
+OF_RECIPES = (
+    *("patch_size", "components", "epochs"),
+    *(name for entry in NETWORKS.values() for name in entry.options),
+)
 
 
 def add_command(
@@ -84,7 +91,7 @@ def opened(options: argparse.Namespace) -> Scene:
     )
 
 
-def add_network(parser: argparse.ArgumentParser) -> None:
+def add_network(parser: argparse.ArgumentParser, recipes: Iterable[str], default: str) -> None:
     """How the networks see the scene and are trained."""
     parser.add_argument("--patch-size", type=int, help="in pixels (default: the recipe's)")
     parser.add_argument(
@@ -95,8 +102,9 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--recipe",
-        choices=RECIPES,
-        help="how the networks are trained: as in the paper, or with this package's defaults",
+        choices=tuple(recipes),
+        help="how the networks are trained: with this package's defaults or as in the paper; where"
+        f" it may be tuned, a search tunes every model on blocks of ground (default: {default})",
     )
     parser.add_argument("--epochs", type=int, help="of the networks (default: the recipe's)")
     parser.add_argument("--device", help="of the networks: cpu, cuda, cuda:1 (default: auto)")
@@ -130,10 +138,20 @@ def share_or_number(text: str) -> float | int:
         ) from None
 
 
-def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Recipe:
-    """The chosen recipe, with the user's own options in it."""
+def refuse(options: argparse.Namespace, names: Iterable[str], other: str) -> None:
+    """Refuse options of these names, as they do not go with another one."""
+    for name in sorted(names):
+        if getattr(options, name, None) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} does not go with {other}.")
+
+
+def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Recipe | None:
+    """The chosen recipe, with the user's own options in it; None for tuned models."""
     recipe = RECIPES[options.recipe or default]
-    training = _given(max_epochs=options.epochs, device=options.device)
+    if recipe is None:
+        refuse(options, OF_RECIPES, f"tuned models, {OF_SEARCH}: add --recipe default")
+        return None
+    training = _given(max_epochs=options.epochs)
     given = {
         network: _given(**{name: getattr(options, name, None) for name in entry.options})
         for network, entry in NETWORKS.items()
@@ -164,3 +182,8 @@ def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Re
 
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def of_device(options: argparse.Namespace) -> dict[str, Any]:
+    """The parameter `device` of networks, where --device is given."""
+    return _given(device=options.device)

@@ -23,7 +23,7 @@ from sklearn_hsiode.benchmark._run import (
     Run,
     last_step,
     run_or_failure,
-    seeded,
+    set_everywhere,
 )
 from sklearn_hsiode.benchmark._store import ResultsFile, load_map, save_map
 from sklearn_hsiode.classifiers import PatchNetClassifier
@@ -126,11 +126,11 @@ def run_benchmark(
         store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
     wanted = [(name, i) for i in range(len(splits)) for name in models]
     finished = {} if store is None else _kept(store, wanted)
-    show_epochs = progress and n_jobs in (None, 1)
+    show_fits = progress and n_jobs in (None, 1)
     jobs = [
         Job(
             name,
-            _prepared(models[name], int(random_state) + i, show_epochs),
+            _prepared(models[name], int(random_state) + i, show_fits),
             i,
             *splits[i],
             seed=int(random_state) + i,
@@ -200,7 +200,7 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs
         check_patch_size(patch_size)
     effective_n_jobs(n_jobs)  # raises where it means nothing
     for model in models.values():
-        network = last_step(model)
+        network = last_step(getattr(model, "estimator", model))  # of a search as well
         if isinstance(network, PatchNetClassifier):
             network._validate_params()
             resolve_device(network.device)
@@ -212,9 +212,9 @@ def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
     return [check_cv(cv, y, classifier=True)]
 
 
-def _prepared(model: Any, seed: int, show_epochs: bool) -> Any:
-    """A copy of the model with its seed; a network shows its epochs."""
-    model = seeded(clone(model), seed)
-    if show_epochs and isinstance(last_step(model), PatchNetClassifier):
+def _prepared(model: Any, seed: int, show_fits: bool) -> Any:
+    """A copy of the model with its seed; a network shows its epochs, a search its candidates."""
+    model = set_everywhere(clone(model), random_state=seed, progress=show_fits)
+    if show_fits and isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
     return model

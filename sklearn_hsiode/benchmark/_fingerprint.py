@@ -21,7 +21,7 @@ from sklearn_hsiode._memory import FILE_BLOCK, n_items
 from sklearn_hsiode._scene import Scene
 
 # Parameters that a benchmark sets itself, or that do not change what a model learns.
-NEUTRAL = ("random_state", "device", "n_jobs", "verbose")
+NEUTRAL = ("random_state", "device", "n_jobs", "verbose", "progress")
 # Lists of estimators, whose parameters are told one by one.
 LISTS_OF_ESTIMATORS = ("steps", "estimators", "transformers", "transformer_list")
 

@@ -172,10 +172,10 @@ def _number(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def seeded(model: Any, seed: int) -> Any:
-    """The model, with every `random_state` of it and of its parts set to the seed."""
-    names = [name for name in model.get_params() if name.split("__")[-1] == "random_state"]
-    return model.set_params(**dict.fromkeys(names, seed))
+def set_everywhere(model: Any, **values: Any) -> Any:
+    """The model, with every parameter of these names set, its own and those of its parts."""
+    own = {name: name.split("__")[-1] for name in model.get_params()}
+    return model.set_params(**{name: values[last] for name, last in own.items() if last in values})
 
 
 def last_step(model: Any) -> Any:

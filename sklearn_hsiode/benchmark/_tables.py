@@ -15,6 +15,8 @@ from tabulate import tabulate
 
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.benchmark._chosen import choices_table
+from sklearn_hsiode.benchmark._differences import differences_csv, differences_table
 from sklearn_hsiode.benchmark._markup import STYLES, escaped_latex
 from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, by_model
@@ -99,12 +101,19 @@ def overlap_sentence(runs: Sequence[Run]) -> str:
     )
 
 
+def further_tables(runs: Sequence[Run], reference: str | None) -> list[str]:
+    """Paired differences from a model, and what tuned models chose, as far as runs tell them."""
+    differences = [] if reference is None else [differences_table(runs, reference)]
+    return [*differences, *filter(None, [choices_table(runs)])]
+
+
 def write_tables(
     scene: Scene,
     runs: Sequence[Run],
     folder: str | Path,
     *,
     about: Mapping[str, Any] | None = None,
+    reference: str | None = None,
 ) -> list[Path]:
     """Write ``table.md``, ``table.tex``, ``table.csv`` and ``results.json`` into a folder.
 
@@ -119,6 +128,9 @@ def write_tables(
     about : dict, default=None
         Further facts that ``results.json`` tells of the benchmark under "about", in types that
         JSON knows.
+    reference : str, default=None
+        Name of a model. ``table.md`` then tells how far it is ahead of each of the others, as
+        :func:`differences_table` does, and so does ``differences.csv``.
 
     Returns
     -------
@@ -127,11 +139,16 @@ def write_tables(
     notes = _notes(runs)
     comments = [f"% {escaped_latex(note)}" for note in notes]
     texts = {
-        "table.md": "\n\n".join([results_table(scene, runs), *notes]) + "\n",
+        "table.md": "\n\n".join(
+            [results_table(scene, runs), *further_tables(runs, reference), *notes]
+        )
+        + "\n",
         "table.tex": "\n".join([results_table(scene, runs, "latex"), *comments]) + "\n",
         "table.csv": _csv(_rows(scene, runs), list(by_model(runs))),
         "results.json": _json(scene, runs, about or {}),
     }
+    if reference is not None:
+        texts["differences.csv"] = differences_csv(runs, reference)
     paths = [Path(folder) / name for name in texts]
     Path(folder).mkdir(parents=True, exist_ok=True)
     for path, text in zip(paths, texts.values(), strict=True):

@@ -192,7 +192,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
                 "block_size='auto' finds no blocks of 32, 16, 8 or 4 pixels for"
                 f" n_splits={self.n_splits} and buffer={self.buffer}: the {len(y)} pixels lie in"
                 " too few places, or too close together. Choose fewer folds or a smaller buffer,"
-                " or label more ground."
+                " give a search another cv, or label more ground."
             )
         return best
 

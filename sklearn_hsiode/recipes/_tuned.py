@@ -35,6 +35,22 @@ EPOCHS = (5, 15)
 N_FILTERS = 32
 
 
+def chosen_in_words(search: Any) -> dict[str, Any]:
+    """Parameters that a fitted search chose, by the last part of their names, views by theirs."""
+    return {last_part(name): in_words(value) for name, value in search.best_params_.items()}
+
+
+def last_part(name: str) -> str:
+    """Name of a parameter without the steps that it is in, such as "patch size"."""
+    return name.split("__")[-1].replace("_", " ")
+
+
+def in_words(value: Any) -> Any:
+    """A value of a parameter, a view of :data:`VIEWS` by its name."""
+    view = repr(value.transformer if isinstance(value, SpectralTransformer) else value)
+    return next((name for name, known in VIEWS.items() if repr(known) == view), value)
+
+
 def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | None = None) -> Any:
     """An unfitted search for the best estimator of a name on unseen ground.
 

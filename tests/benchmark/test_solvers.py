@@ -10,7 +10,6 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import ResNetClassifier
 from sklearn_hsiode.benchmark import (
-    Recipe,
     draw_solvers,
     resolved_accuracy,
     run_benchmark,
@@ -19,6 +18,7 @@ from sklearn_hsiode.benchmark import (
 )
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 from sklearn_hsiode.nn import ODENet
+from sklearn_hsiode.recipes import Recipe
 
 TINY = Recipe(patch_size=3, training={"n_filters": 4, "max_epochs": 1})
 EVALUATIONS = {

@@ -553,7 +553,7 @@ def test_the_error_of_a_block_size_names_auto(value):
 
 @pytest.mark.parametrize("settings", [{"buffer": 12}, {"n_splits": 4}], ids=str)
 def test_auto_without_any_blocks_that_fit_is_an_error_that_names_remedies(settings):
-    remedies = "fewer folds or a smaller buffer, or label more ground"
+    remedies = "fewer folds or a smaller buffer, give a search another cv, or label more ground"
     with pytest.raises(ValueError, match=f"32, 16, 8 or 4 pixels.*{remedies}") as error:
         first(ROW, ROW_Y, block_size="auto", **settings)
     for name, value in settings.items():
