@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 
 from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode.classifiers._setup import batch_size
 
 
 def take_over(estimator: Any, previous: PatchNet, net: PatchNet, classes: np.ndarray) -> None:
@@ -45,7 +46,7 @@ def take_over(estimator: Any, previous: PatchNet, net: PatchNet, classes: np.nda
         module.gate.fill_(1)  # early stopping looks at the network alone
 
 
-def present_net(estimator: Any, arguments: dict[str, Any]) -> PatchNet:
+def present_net(estimator: Any, arguments: dict[str, Any], n_pixels: int) -> PatchNet:
     """Return the net of an estimator with its present settings of training, for `partial_fit`.
 
     Parameters
@@ -54,6 +55,8 @@ def present_net(estimator: Any, arguments: dict[str, Any]) -> PatchNet:
         Fitted.
     arguments : dict
         What its module is made with at present.
+    n_pixels : int
+        Pixels to train on.
 
     Raises
     ------
@@ -67,7 +70,8 @@ def present_net(estimator: Any, arguments: dict[str, Any]) -> PatchNet:
             "partial_fit goes on with the network of the first call, but its parameters have"
             " changed since: fit a clone of the estimator to begin anew."
         )
-    net.batch_size, net.lr, net.mixup = estimator.batch_size, estimator.lr, estimator.mixup
+    net.batch_size = batch_size(estimator, n_pixels)
+    net.lr, net.mixup = estimator.lr, estimator.mixup
     for group in net.optimizer_.param_groups:
         group["lr"] = estimator.lr  # a schedule of fit has brought it down
         if "weight_decay" in group:

@@ -26,8 +26,9 @@ weight_decay : float, default=1e-2
     Weight decay of the optimiser.
 max_epochs : int, default=20
     Passes over the training pixels.
-batch_size : int, default=128
-    Patches in a training mini-batch.
+batch_size : int or "auto", default="auto"
+    Patches in a training mini-batch. "auto" is a sixteenth of the training pixels, 8 at least
+    and 128 at most, so that few pixels are enough steps as well.
 augment : bool, default=True
     Turn and mirror each training patch by one of the eight symmetries of the square,
     drawn anew each time.

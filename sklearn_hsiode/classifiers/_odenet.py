@@ -111,7 +111,7 @@ class ODENetClassifier(PatchNetClassifier):
         lr_schedule: Any = "cosine",
         weight_decay: float = 1e-2,
         max_epochs: int = 20,
-        batch_size: int = 128,
+        batch_size: int | str = "auto",
         augment: bool = True,
         mixup: float = 0.4,
         standardize: bool = True,

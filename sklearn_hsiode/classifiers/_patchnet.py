@@ -130,7 +130,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     lr_schedule: Any
     weight_decay: float
     max_epochs: int
-    batch_size: int
+    batch_size: int | str
     augment: bool
     mixup: float
     standardize: bool
@@ -170,7 +170,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         lr_schedule: Any = "cosine",
         weight_decay: float = 1e-2,
         max_epochs: int = 20,
-        batch_size: int = 128,
+        batch_size: int | str = "auto",
         augment: bool = True,
         mixup: float = 0.4,
         standardize: bool = True,
@@ -338,7 +338,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             if first:
                 net = self._new_net(X, self.classes_, device)
             else:
-                net = present_net(self, self._module_arguments(X, self.classes_))
+                net = present_net(self, self._module_arguments(X, self.classes_), len(X))
             if first and self.standardize:
                 standardize(net, X, np.arange(len(y)))
             data = patch_dataset(net, X, codes, weights, learning=True)
@@ -450,7 +450,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             self._module_arguments(X, classes),
             patch_size=X.shape[2],
             device=device,
-            **net_parameters(self, device),
+            **net_parameters(self, device, len(X)),
         )
 
     def _callbacks(self) -> list[Any]:

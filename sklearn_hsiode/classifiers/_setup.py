@@ -36,7 +36,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "augment": ["boolean"],
     "mixup": [Interval(Real, 0, None, closed="left")],
     "standardize": ["boolean"],
@@ -80,7 +80,14 @@ def store_parameters(estimator: Any, arguments: dict[str, Any]) -> None:
     estimator.__dict__.update(own)
 
 
-def net_parameters(estimator: Any, device: torch.device) -> dict[str, Any]:
+def batch_size(estimator: Any, n_pixels: int) -> int:
+    """Patches in a mini-batch of an estimator that trains on so many pixels."""
+    if estimator.batch_size == "auto":
+        return min(max(n_pixels // 16, 8), 128)
+    return int(estimator.batch_size)
+
+
+def net_parameters(estimator: Any, device: torch.device, n_pixels: int) -> dict[str, Any]:
     """Arguments of a :class:`PatchNet` that follow from the parameters of a classifier."""
     owned = sorted(set(estimator.net_params or {}) & OWN_PARAMETERS)
     if owned:
@@ -106,7 +113,7 @@ def net_parameters(estimator: Any, device: torch.device) -> dict[str, Any]:
         "optimizer": optimizer,
         **{f"optimizer__{name}": value for name, value in options.items()},
         "lr": estimator.lr,
-        "batch_size": estimator.batch_size,
+        "batch_size": batch_size(estimator, n_pixels),
         "mixup": float(estimator.mixup),
         "autocast": estimator.precision == "bfloat16",
         "compile": estimator.compile,
