@@ -10,8 +10,9 @@ shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is the one of nine values from 0 to 1 that is most accurate, of equals the one closest to 3/4, on
-    the held-out pixels of `validation`, which the network does not train on. The linear map is then fitted anew on all.
+    is the one of nine values from 0 to 1 that is most accurate on the held-out pixels of
+    `validation`, which the network does not train on; of equals, the one closest to 3/4. The
+    linear map is then fitted anew on all.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
