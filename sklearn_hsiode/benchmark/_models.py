@@ -74,6 +74,7 @@ PAPER = Recipe(
     padding="zero",
     components=1,
     training={
+        "shortcut": False,
         "optimizer": "sgd",
         "lr": 0.1,
         "lr_schedule": "step",
@@ -81,6 +82,7 @@ PAPER = Recipe(
         "max_epochs": 160,
         "batch_size": 128,
         "augment": False,
+        "mixup": 0.0,
         "standardize": False,
     },
     networks={"ode-net": {"solver": "dopri5", "rtol": 1e-3, "atol": 1e-3}},

@@ -10,8 +10,9 @@ shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is the one of nine values from 0 to 1 with the lowest loss on the held-out pixels of
-    `validation`, which the network does not train on. The linear map is then fitted anew on all.
+    is the one of nine values from 0 to 1 with the lowest log loss on the held-out pixels of
+    `validation`, which neither has seen. The linear map is then fitted anew to all pixels. The
+    network trains alone, which is also what callbacks and early stopping see.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
@@ -60,7 +61,8 @@ validation_fraction : float, default=0.1
 n_iter_no_change : int, default=10
     Epochs to wait for a better validation score.
 warm_start : bool, default=False
-    Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
+    Let :meth:`fit` go on from the weights, and the standardisation, of the last fit. With an
+    integer `random_state` it holds out the same of the same pixels; a `shortcut` is fitted anew.
 callbacks : list of skorch callbacks, default=None
     Copied before use. A mini-batch is a dict and class codes 0 to n_classes - 1; the dict
     holds "patches", which are standardised already where overlapping ones share that, and

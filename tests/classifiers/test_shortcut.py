@@ -395,3 +395,38 @@ def test_its_parameters_are_counted():
 def test_bad_values_are_errors_that_name_the_parameter(name, value):
     with pytest.raises(ValueError, match=f"'{name}' parameter of ODENetClassifier"):
         ode_net(**{name: value}).fit(SPECTRA, Y)
+
+
+# The network of small patches
+
+
+@pytest.mark.parametrize(
+    ("size", "parameters", "downsamples"),
+    [
+        (1, {}, True),
+        (3, {}, False),
+        (7, {}, False),
+        (9, {}, True),
+        (5, {"shortcut": False}, True),
+        (5, {"downsampling": True}, True),
+        (9, {"downsampling": False}, False),
+        (1, {"downsampling": False}, False),
+    ],
+)
+@pytest.mark.parametrize("new", [ode_net, res_net])
+def test_beside_a_shortcut_small_patches_are_not_downsampled(new, size, parameters, downsamples):
+    model = new(max_epochs=1, **parameters).fit(patches_of(size), Y)
+    network = module_of(model).network
+    assert len(network.downsampling) == (2 if downsamples else 0)
+    assert network.stem.kernel_size == ((3, 3) if downsamples else (1, 1))
+    found, expected = (
+        model.predict_proba(each) for each in (patches_of(size), np.asarray(patches_of(size)))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("new", [ode_net, res_net])
+@pytest.mark.parametrize("value", ["yes", None, 2])
+def test_another_downsampling_is_an_error_that_names_it(new, value):
+    with pytest.raises(ValueError, match=r"'downsampling' parameter of .*'auto'"):
+        new(downsampling=value).fit(SPECTRA, Y)
