@@ -34,7 +34,7 @@ def linear(n_bands, n_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(n_bands, n_classes))
 
 
-QUICK = {"max_epochs": 1, "n_filters": 2, "device": "cpu", "random_state": 0}
+QUICK = {"max_epochs": 1, "n_filters": 2, "validation": "random", "random_state": 0}
 CLASSIFIERS = [
     ODENetClassifier(n_steps=1, **QUICK),
     ResNetClassifier(n_blocks=1, **QUICK),

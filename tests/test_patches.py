@@ -361,6 +361,7 @@ def test_a_pipeline_cuts_no_more_than_a_mini_batch_at_once(batches):
         n_steps=1,
         max_epochs=2,
         batch_size=16,
+        shortcut=False,
         net_params={"iterator_valid__batch_size": 25},
     )
     pipeline = make_pipeline(PatchExtractor(5), network).fit(X, y)
@@ -379,6 +380,7 @@ def test_cross_validation_cuts_no_more_than_a_mini_batch_at_once(batches):
         n_steps=1,
         max_epochs=1,
         batch_size=16,
+        validation="random",
         net_params={"iterator_valid__batch_size": 16},
     )
     cross_val_score(make_pipeline(PatchExtractor(5), network), X, y, cv=2, error_score="raise")
@@ -466,7 +468,7 @@ def test_an_extractor_that_is_not_fitted_is_an_error():
 
 
 def test_the_parameters_are_those_of_the_constructor():
-    assert PatchExtractor().get_params() == {"patch_size": 11, "padding": "reflect"}
+    assert PatchExtractor().get_params() == {"patch_size": 5, "padding": "reflect"}
     assert PatchExtractor(3, "edge").get_params() == {"patch_size": 3, "padding": "edge"}
     assert clone(PatchExtractor(3, "edge")).get_params() == {"patch_size": 3, "padding": "edge"}
 

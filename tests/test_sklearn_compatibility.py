@@ -97,6 +97,11 @@ def model(request):
     return request.param()
 
 
+def network_alone(model):
+    """A pipeline whose network has no linear shortcut, so that its training shows at once."""
+    return clone(model).set_params(**{f"{model.steps[-1][0]}__shortcut": False})
+
+
 @pytest.fixture(scope="module")
 def majority(pixels):
     """Accuracy of always saying the most frequent class."""
@@ -236,15 +241,16 @@ def test_grid_search_in_two_processes_over_patch_size_learning_rate_and_solver(p
         "odenetclassifier__lr": [1e-4, 1e-2],
         "odenetclassifier__solver": ["euler", "rk4"],
     }
-    search = GridSearchCV(ode_pipeline(max_epochs=3), grid, cv=2, n_jobs=2).fit(X, y)
+    model = network_alone(ode_pipeline(max_epochs=3))
+    search = GridSearchCV(model, grid, cv=2, n_jobs=2).fit(X, y)
     for candidate, score in zip(
         ParameterGrid(grid), search.cv_results_["mean_test_score"], strict=True
     ):
-        by_hand = ode_pipeline(max_epochs=3).set_params(**candidate)
+        by_hand = clone(model).set_params(**candidate)
         assert score == cross_val_score(by_hand, X, y, cv=2).mean()
     assert search.best_params_["odenetclassifier__lr"] == 1e-2
     assert search.best_score_ == search.cv_results_["mean_test_score"].max()
-    refitted = ode_pipeline(max_epochs=3).set_params(**search.best_params_).fit(X, y)
+    refitted = clone(model).set_params(**search.best_params_).fit(X, y)
     np.testing.assert_array_equal(search.predict_proba(X), refitted.predict_proba(X))
 
 
@@ -297,7 +303,7 @@ def test_halving_search_over_samples_gives_the_best_more_pixels(pixels):
 def test_halving_search_over_epochs_gives_the_best_more_epochs(pixels):
     X, y = pixels
     search = HalvingGridSearchCV(
-        ode_pipeline(),
+        network_alone(ode_pipeline()),
         {"odenetclassifier__lr": [1e-6, 1e-5, 1e-4, 1e-2]},
         resource="odenetclassifier__max_epochs",
         cv=2,
@@ -314,8 +320,8 @@ def test_halving_search_over_epochs_gives_the_best_more_epochs(pixels):
 def test_learning_curve_rises_with_the_number_of_pixels(pixels):
     X, y = pixels
     sizes, _, scores = learning_curve(
-        ode_pipeline(max_epochs=10), X, y, train_sizes=[12, 180], cv=FOLDS, shuffle=True,
-        random_state=0,
+        network_alone(ode_pipeline(max_epochs=10)), X, y, train_sizes=[12, 180], cv=FOLDS,
+        shuffle=True, random_state=0,
     )  # fmt: skip
     few, many = scores.mean(axis=1)
     assert sizes.tolist() == [12, 180]
@@ -324,7 +330,7 @@ def test_learning_curve_rises_with_the_number_of_pixels(pixels):
 
 def test_validation_curve_over_epochs(model, pixels):
     X, y = pixels
-    name = f"{model.steps[-1][0]}__max_epochs"
+    model, name = network_alone(model), f"{model.steps[-1][0]}__max_epochs"
     options = {"cv": FOLDS, "scoring": "neg_log_loss"}
     train_scores, scores = validation_curve(
         model, X, y, param_name=name, param_range=[1, 10], **options
@@ -435,7 +441,7 @@ def test_scorers_take_pixels(model, pixels, scoring):
     X, y = pixels
     scorer = get_scorer(scoring)
     bad, good = (
-        clone(model).set_params(**{f"{model.steps[-1][0]}__max_epochs": epochs}).fit(X, y)
+        network_alone(model).set_params(**{f"{model.steps[-1][0]}__max_epochs": epochs}).fit(X, y)
         for epochs in (1, 20)
     )
     assert scorer(bad, X, y) < scorer(good, X, y)

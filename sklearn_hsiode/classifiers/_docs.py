@@ -11,8 +11,9 @@ shortcut : bool, default=<shortcut>
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
     is the one of nine values from 0 to 1 that is most accurate on the held-out pixels of
-    `validation`, which the network does not train on; of equals, the one closest to 3/4. The
-    linear map is then fitted anew on all.
+    `validation`, which neither has seen; of equals, the one closest to 3/4. The linear map is
+    then fitted anew to all pixels. The network trains alone, which is also what callbacks and
+    early stopping see.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
@@ -65,7 +66,8 @@ validation_fraction : float, default=0.1
 n_iter_no_change : int, default=10
     Epochs to wait for a better validation score.
 warm_start : bool, default=False
-    Let :meth:`fit` go on from the weights, and the standardisation, of the last fit.
+    Let :meth:`fit` go on from the weights, and the standardisation, of the last fit. With an
+    integer `random_state` it holds out the same of the same pixels; a `shortcut` is fitted anew.
 callbacks : list of skorch callbacks, default=None
     Copied before use. A mini-batch is a dict and class codes 0 to n_classes - 1; the dict
     holds "patches", which are standardised already where overlapping ones share that, and

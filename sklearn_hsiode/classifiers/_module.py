@@ -79,7 +79,7 @@ class StandardizedNetwork(nn.Module):
 
     def set_shortcut(self, coef: Any, intercept: Any) -> None:
         """Set the linear map (n_classes, bands) of spectra as they are in the scene to logits."""
-        mean, scale = (values.double().cpu().flatten() for values in (self.mean, self.scale))
+        mean, scale = (values.cpu().double().flatten() for values in (self.mean, self.scale))
         coef = torch.as_tensor(coef)
         self.coef.copy_(coef * scale)
         self.intercept.copy_(torch.as_tensor(intercept) + coef @ mean)

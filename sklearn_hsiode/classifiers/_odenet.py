@@ -24,7 +24,8 @@ class ODENetClassifier(PatchNetClassifier):
     The network of Paoletti et al. [1]_: a 3 x 3 convolution, two strided residual units, one
     ODE block, and a linear head on the mean over the patch. The ODE block takes the place of
     the six residual units of :class:`ResNetClassifier`: 232,080 parameters instead of
-    601,872 at one band and 16 classes.
+    601,872 at one band and 16 classes. By default it stands beside a logistic regression, its
+    `shortcut`, and for small patches its first layers are others: see `downsampling`.
 
     Parameters
     ----------

@@ -19,7 +19,9 @@ class ResNetClassifier(PatchNetClassifier):
 
     The ResNet of Paoletti et al. [1]_, which they compare the ODE-net with: a 3 x 3
     convolution, two strided residual units, `n_blocks` residual units, and a linear head on
-    the mean over the patch. 601,872 parameters at one band and 16 classes.
+    the mean over the patch. 601,872 parameters at one band and 16 classes. By default it stands
+    beside a logistic regression, its `shortcut`, and for small patches its first layers are
+    others: see `downsampling`.
 
     Parameters
     ----------

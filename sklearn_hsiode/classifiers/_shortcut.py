@@ -48,14 +48,17 @@ def fit_shortcut(
         When the network's output is not finite on a patch that is held out.
     """
     module = net.plain_module_
-    codes, weights = (values.cpu().numpy() for values in (data.codes, data.weights))
+    codes, weights = data.codes.cpu().numpy(), data.weights.cpu().double().numpy()
+
+    def fit_to(rows: np.ndarray | slice) -> None:
+        of_rows = spectra[rows], codes[rows], weights[rows]
+        module.set_shortcut(*_regression(*of_rows, module.n_classes, C))
+
     # The order of a sum depends on the number of threads, which is that of PyTorch here.
     with threadpool_limits(torch.get_num_threads(), user_api="blas"):
-        for rows in (training, np.arange(len(codes))):
-            linear = _regression(spectra[rows], codes[rows], weights[rows], module.n_classes, C)
-            module.set_shortcut(*linear)
-            if rows is training:
-                choose_gate(net, data.subset(validation))
+        fit_to(training)
+        choose_gate(net, data.subset(validation))
+        fit_to(slice(None))
 
 
 def _regression(

@@ -174,14 +174,17 @@ def test_patches_of_a_scene_in_a_file_read_no_other_pixels(in_file, monkeypatch)
     assert sorted(read) == [(row, col) for row in (2, 3, 4) for col in (3, 4, 5)]
 
 
+SMALL = {"n_filters": 8, "max_epochs": 2, "validation": "random", "random_state": 0}
+
+
 @pytest.mark.parametrize(
     "steps",
     [
-        [PatchExtractor(5), ODENetClassifier(n_filters=8, max_epochs=2, random_state=0)],
+        [PatchExtractor(5), ODENetClassifier(**SMALL)],
         [
             SpectralTransformer(StandardScaler(), fit_on="scene"),
             PatchExtractor(3),
-            ODENetClassifier(n_filters=8, max_epochs=2, random_state=0),
+            ODENetClassifier(**SMALL),
         ],
         [StandardScaler(), LinearDiscriminantAnalysis()],
     ],

@@ -121,6 +121,60 @@ def test_the_head_is_linear_in_the_mean_of_the_normalised_and_activated_map(netw
     torch.testing.assert_close(head(z), mean @ head.linear.weight.T + head.linear.bias)
 
 
+# Without downsampling, for small patches
+
+
+@pytest.mark.parametrize(
+    ("network", "body"), [(ResNet, 6 * 73_984), (ODENet, 74_112)], ids=["ResNet", "ODENet"]
+)
+@pytest.mark.parametrize("n_bands", [1, 204])
+def test_without_downsampling_the_stem_is_pointwise_and_the_head_reads_twice(
+    network, body, n_bands
+):
+    made = network(n_bands, 16, downsampling=False)
+    assert {name: n_parameters(part) for name, part in made.named_children()} == {
+        "stem": 64 * n_bands + 64,
+        "downsampling": 0,
+        "body": body,
+        "head": 128 + 2 * 64 * 16 + 16,
+    }
+
+
+@networks
+@pytest.mark.parametrize("size", [1, 3, 5, 7, 9])
+def test_without_downsampling_the_body_sees_every_pixel_and_no_padding(network, size):
+    made = small(network, downsampling=False)
+    x = patches(2, size)
+    features = made.downsampling(made.stem(x))
+    assert features.shape == (2, 8, size, size)
+    weight, bias = made.stem.weight[:, :, 0, 0], made.stem.bias
+    expected = torch.einsum("fb,nbrc->nfrc", weight, x) + bias[:, None, None]
+    torch.testing.assert_close(features, expected)
+    torch.testing.assert_close(made.stem_of_image(x), features)
+    assert made(x).shape == (2, 4)
+
+
+@networks
+def test_without_downsampling_the_head_is_linear_in_the_mean_and_the_centre(network):
+    head, z = small(network, downsampling=False).head, patches(2, 5, n_bands=8)
+    norm = functional.group_norm(z, head.norm.num_groups, head.norm.weight, head.norm.bias)
+    active = norm.clamp(min=0)
+    mean, centre = active.sum((2, 3)) / 25, active[:, :, 2, 2]
+    of_mean, of_centre = head.linear.weight[:, :8], head.linear.weight[:, 8:]
+    expected = mean @ of_mean.T + centre @ of_centre.T + head.linear.bias
+    torch.testing.assert_close(head(z), expected)
+
+
+@networks
+@pytest.mark.parametrize("downsampling", [True, False])
+def test_logits_depend_on_every_pixel_and_band_of_a_patch_with_and_without_it(
+    network, downsampling
+):
+    x = patches(1, 5).requires_grad_()
+    small(network, downsampling=downsampling)(x).square().sum().backward()
+    assert (x.grad != 0).all()
+
+
 @networks
 def test_logits_depend_on_every_pixel_and_band_of_a_patch(network):
     x = patches(1, 11).requires_grad_()

@@ -1,0 +1,432 @@
+"""Networks that contain a linear map of the centre pixel's spectrum."""
+
+import pickle
+
+import numpy as np
+import pytest
+import skorch.callbacks
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax, softmax
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import PredefinedSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_hsiode import (
+    ODENetClassifier,
+    PatchExtractor,
+    PatchNetClassifier,
+    ResNetClassifier,
+    Scene,
+    load_model,
+    predict_map,
+    save_model,
+)
+from sklearn_hsiode.datasets import make_scene
+from tests.classifiers.networks import Linear, Negated, SpectralCNN, Stemmed
+
+SCENE = make_scene((28, 28), n_bands=12, n_classes=4, random_state=0)
+X, Y = SCENE.labeled_pixels()
+SPECTRA = np.asarray(X, dtype=float)
+DOUBLE = {
+    "max_epochs": 2,
+    "batch_size": 32,
+    "precision": "float64",
+    "validation": "random",
+    "random_state": 0,
+}
+
+
+def ode_net(**parameters):
+    return ODENetClassifier(n_filters=8, n_steps=1, **(DOUBLE | parameters))
+
+
+def res_net(**parameters):
+    return ResNetClassifier(n_filters=8, n_blocks=1, **(DOUBLE | parameters))
+
+
+def own(network, **parameters):
+    return PatchNetClassifier(network, **(DOUBLE | {"shortcut": True} | parameters))
+
+
+def regression(C=0.1, **parameters):
+    """The logistic regression that a shortcut is."""
+    logistic = LogisticRegression(C=C, solver="newton-cg", max_iter=500, **parameters)
+    return make_pipeline(StandardScaler(), logistic)
+
+
+def module_of(model):
+    return model.net_.plain_module_
+
+
+def with_gate(model, value):
+    """A copy of a fitted classifier with another gate."""
+    model = pickle.loads(pickle.dumps(model))
+    module_of(model).gate.fill_(value)
+    return model
+
+
+def patches_of(size=5, pixels=X):
+    return PatchExtractor(size).fit_transform(pixels)
+
+
+# The linear map
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("size", [1, 5, 9])
+@pytest.mark.parametrize("new", [ode_net, res_net])
+def test_with_the_gate_at_zero_it_is_the_logistic_regression(new, size, standardize):
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    patches = patches_of(size)
+    model = with_gate(new(standardize=standardize).fit(patches, Y), 0)
+    for same in (patches, np.asarray(patches)):
+        np.testing.assert_allclose(model.predict_proba(same), expected, rtol=0, atol=1e-9)
+    assert model.gate_ == 0
+
+
+def test_so_are_its_maps_and_spectra_that_are_given_as_such():
+    expected = regression().fit(SPECTRA, Y)
+    every = np.asarray(SCENE.pixels(), dtype=float)
+    model = make_pipeline(PatchExtractor(5), ode_net()).fit(X, Y)
+    module_of(model[-1]).gate.fill_(0)
+    for window in (9, 512):
+        found = predict_map(model, SCENE, method="predict_proba", window=window)
+        probabilities = expected.predict_proba(every).reshape(found.shape)
+        np.testing.assert_allclose(found, probabilities, rtol=0, atol=1e-6)  # maps are float32
+    spectral = with_gate(ode_net().fit(SPECTRA, Y), 0)
+    found = spectral.predict_proba(SPECTRA)
+    np.testing.assert_allclose(found, expected.predict_proba(SPECTRA), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [5, 9])
+def test_the_linear_map_is_computed_in_single_precision_at_least(precision, size):
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    patches = patches_of(size)
+    model = with_gate(ode_net(precision=precision).fit(patches, Y), 0)
+    for same in (patches, np.asarray(patches)):
+        np.testing.assert_allclose(model.predict_proba(same), expected, rtol=0, atol=1e-5)
+
+
+def test_it_has_the_strength_the_weights_and_the_labels_of_the_user():
+    names = np.array(["", "water", "tree", "asphalt", "soil"])[Y]
+    weights = np.random.default_rng(0).exponential(size=len(Y))
+    weights[::7] = 0
+    model = ode_net(shortcut_C=3.0, class_weight={"water": 2.0, "tree": 1, "asphalt": 1, "soil": 3})
+    model = with_gate(model.fit(patches_of(), names, sample_weight=weights), 0)
+    used = weights > 0
+    total = weights * np.select([names == "water", names == "soil"], [2.0, 3.0], 1.0)
+    total = total[used] / total[used].mean()
+    expected = regression(C=3.0)
+    expected.fit(SPECTRA[used], names[used], logisticregression__sample_weight=total)
+    np.testing.assert_array_equal(model.classes_, expected.classes_)
+    # Newton's method stops early, and sooner or later by the last bits of the weights.
+    probabilities, found = expected.predict_proba(SPECTRA), model.predict_proba(patches_of())
+    np.testing.assert_allclose(found, probabilities, rtol=0, atol=3e-3)
+    assert np.abs(found - regression().fit(SPECTRA, Y).predict_proba(SPECTRA)).max() > 0.1
+
+
+def test_two_classes_have_one_map_between_them():
+    two = Y <= 2
+    patches = patches_of(pixels=X[two])
+    model = with_gate(ode_net().fit(patches, Y[two]), 0)
+    expected = regression().fit(SPECTRA[two], Y[two]).predict_proba(SPECTRA[two])
+    np.testing.assert_allclose(model.predict_proba(patches), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_classes_without_any_weight_are_not_predicted(kept):
+    class_weight = {label: float(label <= kept) for label in (1, 2, 3, 4)}
+    # So that the pixels that are held out have weights.
+    model = ode_net(class_weight=class_weight, validation_fraction=0.5).fit(patches_of(), Y)
+    probabilities = with_gate(model, 0).predict_proba(patches_of())
+    assert probabilities[:, kept:].max() < 1e-9
+    if kept > 1:
+        some = kept >= Y
+        expected = regression().fit(SPECTRA[some], Y[some]).predict_proba(SPECTRA)
+        np.testing.assert_allclose(probabilities[:, :kept], expected, rtol=0, atol=1e-9)
+
+
+# The gate
+
+
+@settings(deadline=None, max_examples=15)
+@given(gate=st.floats(0, 1), size=st.sampled_from([1, 5, 9]), stage=st.sampled_from("pa"))
+def test_logits_are_blended_by_the_gate(blended, gate, size, stage):
+    patches = patches_of(size)
+    patches = patches if stage == "p" else np.asarray(patches)
+    logits = []
+    for share in (0, 1, gate):
+        module_of(blended[size]).gate.fill_(share)
+        logits.append(blended[size].predict_log_proba(patches))
+    linear, network, found = logits
+    expected = log_softmax((1 - gate) * linear + gate * network, axis=1)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def blended():
+    return {size: res_net().fit(patches_of(size), Y) for size in (1, 5, 9)}
+
+
+def test_with_the_gate_at_one_it_is_the_network(blended):
+    patches, module = torch.as_tensor(np.asarray(patches_of(5))).double(), module_of(blended[5])
+    with torch.no_grad():
+        expected = module.network((patches - module.mean) / module.scale).softmax(1)
+    found = with_gate(blended[5], 1).predict_proba(patches_of(5))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("max_epochs", [1, 12])
+@pytest.mark.parametrize("new", [ode_net, res_net])
+def test_the_gate_is_that_of_the_lowest_log_loss_of_the_held_out_pixels(new, max_epochs, weighted):
+    weights = np.random.default_rng(0).exponential(size=len(Y)) if weighted else np.ones(len(Y))
+    is_held = np.arange(len(Y)) % 4 == 0
+    splitter = PredefinedSplit(np.where(is_held, 0, -1))
+    patches = patches_of()
+    model = new(validation=splitter, max_epochs=max_epochs, batch_size=16)
+    model.fit(patches, Y, sample_weight=weights)
+    trained = weights[~is_held] / weights[~is_held].mean()
+    first = regression().fit(
+        SPECTRA[~is_held], Y[~is_held], logisticregression__sample_weight=trained
+    )
+    linear = first.decision_function(SPECTRA[is_held])
+    network = with_gate(model, 1).predict_log_proba(patches)[is_held]
+    losses = [
+        log_loss(
+            Y[is_held],
+            softmax((1 - gate) * linear + gate * network, axis=1),
+            sample_weight=weights[is_held],
+        )
+        for gate in np.arange(9) / 8
+    ]
+    assert model.gate_ == np.argmin(losses) / 8
+
+
+def test_a_network_that_knows_more_opens_the_gate_and_one_that_knows_less_closes_it():
+    # The class is in the neighbours, which the linear map does not see.
+    rng = np.random.default_rng(0)
+    labels = np.kron(rng.integers(1, 3, (8, 8)), np.ones((6, 6), dtype=int))
+    cube = np.where(rng.random((48, 48, 1)) < 0.3, 3 - labels[..., None], labels[..., None])
+    pixels, y = Scene(cube + rng.normal(0, 0.1, (48, 48, 8)), labels).labeled_pixels()
+    patches = patches_of(pixels=pixels)
+    assert ode_net(max_epochs=10, lr=1e-2).fit(patches, y).gate_ >= 0.5
+    assert ode_net(max_epochs=1, lr=1e-9).fit(patches, rng.permutation(y)).gate_ <= 0.5
+    assert ode_net(max_epochs=1, lr=1e-9).fit(patches_of(), Y).gate_ <= 0.25
+
+
+def test_what_is_held_out_for_the_gate_does_not_train_the_network():
+    is_held = np.arange(len(Y)) % 4 == 0
+    splitter = PredefinedSplit(np.where(is_held, 0, -1))
+    model = ode_net(validation=splitter)
+    found = with_gate(model.fit(SPECTRA, Y), 1).predict_proba(SPECTRA)
+    altered = np.where(is_held[:, None], -100 * SPECTRA, SPECTRA)
+    again = with_gate(clone(model).fit(altered, Y), 1).predict_proba(SPECTRA)
+    np.testing.assert_array_equal(found, again)
+
+
+def test_weights_of_zero_for_all_that_is_held_out_are_an_error():
+    is_held = np.arange(len(Y)) % 4 == 0
+    model = ode_net(validation=PredefinedSplit(np.where(is_held, 0, -1)))
+    with pytest.raises(ValueError, match=r"every pixel that is held out.*shortcut=False"):
+        model.fit(SPECTRA, Y, sample_weight=~is_held)
+    with pytest.raises(ValueError, match="zero for every training pixel"):
+        model.fit(SPECTRA, Y, sample_weight=is_held)
+    assert model.set_params(shortcut=False).fit(SPECTRA, Y, sample_weight=is_held).gate_ == 1
+
+
+# Training
+
+
+def test_early_stopping_looks_at_the_network_alone():
+    parameters = {"early_stopping": True, "max_epochs": 6, "n_iter_no_change": 2}
+    plain, model = (
+        ode_net(downsampling=False, shortcut=shortcut, **parameters).fit(patches_of(), Y)
+        for shortcut in (False, True)
+    )
+    losses, expected = (
+        [(row["loss"], row["validation_loss"], row["validation_score"]) for row in each.history_]
+        for each in (model, plain)
+    )
+    assert losses == expected
+    found = with_gate(model, 1).predict_proba(patches_of())
+    np.testing.assert_array_equal(found, plain.predict_proba(patches_of()))
+
+
+def test_a_warm_start_holds_out_the_same_pixels_and_fits_map_and_gate_anew():
+    seen = []
+
+    class Spy(skorch.callbacks.Callback):
+        def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+            if training:
+                seen.extend(batch[0]["patches"][:, 0, 0, 0].tolist())
+
+    model = ode_net(warm_start=True, callbacks=[Spy()], augment=False, max_epochs=1)
+    model.fit(SPECTRA, Y)
+    first = sorted(seen)
+    seen.clear()
+    module_of(model).gate.fill_(0.25)
+    module_of(model).coef.fill_(9)
+    model.fit(SPECTRA, Y)
+    assert sorted(seen) == first
+    assert model.n_iter_ == 2
+    module_of(model).gate.fill_(0)
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    np.testing.assert_allclose(model.predict_proba(SPECTRA), expected, rtol=0, atol=1e-9)
+
+
+def test_a_warm_start_with_and_then_without_a_shortcut_is_refused():
+    model = ode_net(warm_start=True, downsampling=False).fit(SPECTRA, Y)
+    with pytest.raises(ValueError, match="warm_start=True needs the network"):
+        model.set_params(shortcut=False).fit(SPECTRA, Y)
+
+
+def test_partial_fit_trains_the_network_and_leaves_map_and_gate():
+    model = ode_net().partial_fit(SPECTRA, Y, classes=[1, 2, 3, 4])
+    assert model.gate_ == 1
+    model.fit(SPECTRA, Y)
+    before, gate = with_gate(model, 0).predict_proba(SPECTRA), model.gate_
+    network = with_gate(model, 1).predict_proba(SPECTRA)
+    model.partial_fit(SPECTRA[:50], Y[:50])
+    assert model.gate_ == gate
+    np.testing.assert_array_equal(with_gate(model, 0).predict_proba(SPECTRA), before)
+    assert (with_gate(model, 1).predict_proba(SPECTRA) != network).any()
+
+
+def test_after_ctrl_c_there_is_a_map_and_a_gate():
+    class Interruption(skorch.callbacks.Callback):
+        def on_batch_begin(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    model = ode_net(callbacks=[Interruption()], max_epochs=5)
+    with pytest.warns(UserWarning, match="interrupted in epoch 2"):
+        model.fit(SPECTRA, Y)
+    assert model.gate_ * 8 in range(9)
+    module_of(model).gate.fill_(0)
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    np.testing.assert_allclose(model.predict_proba(SPECTRA), expected, rtol=0, atol=1e-9)
+
+
+def test_a_network_that_fails_on_what_is_held_out_is_an_error():
+    is_held = np.arange(len(Y)) % 4 == 0
+    spectra = SPECTRA / 1e6
+    spectra[is_held] *= 3e38 / spectra.max()  # standardised, they overflow
+    splitter = PredefinedSplit(np.where(is_held, 0, -1))
+    model = own(Linear, validation=splitter, precision="float32")
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        model.fit(spectra, Y)
+    assert not hasattr(model, "net_")
+
+
+def test_a_fit_with_more_threads_of_blas_around_it_is_the_same():
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    found = []
+    for limit in (1, 2):
+        with threadpoolctl.threadpool_limits(limit):
+            found.append(ode_net().fit(patches_of(), Y).predict_proba(patches_of()))
+    np.testing.assert_array_equal(*found)
+
+
+# Networks of one's own, copies and files
+
+
+@pytest.mark.parametrize("network", [SpectralCNN, Stemmed, Negated])
+def test_a_network_of_ones_own_has_a_shortcut_on_request(network):
+    patches = patches_of()
+    model = own(network).fit(patches, Y)
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    for same in (patches, np.asarray(patches)):
+        found = with_gate(model, 0).predict_proba(same)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    half = with_gate(model, 0.5)
+    found, expected = (half.predict_proba(each) for each in (patches, np.asarray(patches)))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    assert own(network, shortcut=False).fit(patches_of(), Y).gate_ == 1
+
+
+def test_pickles_and_model_files_keep_it(tmp_path):
+    pytest.importorskip("skops")
+    model = res_net().fit(patches_of(), Y)
+    module_of(model).gate.fill_(0.375)
+    expected = model.predict_proba(patches_of())
+    save_model(model, tmp_path / "model")
+    for copy in (pickle.loads(pickle.dumps(model)), load_model(tmp_path / "model")):
+        assert copy.gate_ == 0.375
+        assert copy.n_parameters_ == model.n_parameters_
+        np.testing.assert_array_equal(copy.predict_proba(patches_of()), expected)
+
+
+def test_a_copy_with_another_solver_keeps_it():
+    model = with_gate(ode_net().fit(patches_of(), Y), 0.25)
+    copy = model.with_solver("rk4", n_steps=2)
+    assert copy.gate_ == 0.25
+    found, expected = (with_gate(each, 0).predict_proba(patches_of()) for each in (copy, model))
+    np.testing.assert_array_equal(found, expected)
+    assert (copy.predict_proba(patches_of()) != model.predict_proba(patches_of())).any()
+
+
+def test_compiled_it_predicts_the_same():
+    parameters = {"compile": True, "net_params": {"compile__backend": "eager"}}
+    model = ode_net(**parameters).fit(patches_of(), Y)
+    expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
+    module_of(model).gate.fill_(0)
+    np.testing.assert_allclose(model.predict_proba(patches_of()), expected, rtol=0, atol=1e-9)
+
+
+def test_its_parameters_are_counted():
+    shortcut, plain = (
+        ode_net(downsampling=True, shortcut=shortcut, max_epochs=1).fit(patches_of(), Y)
+        for shortcut in (True, False)
+    )
+    assert shortcut.n_parameters_ == plain.n_parameters_ + 4 * (12 + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("shortcut", "yes"), ("shortcut_C", 0), ("shortcut_C", -1.0), ("shortcut_C", np.inf)],
+)
+def test_bad_values_are_errors_that_name_the_parameter(name, value):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of ODENetClassifier"):
+        ode_net(**{name: value}).fit(SPECTRA, Y)
+
+
+# The network of small patches
+
+
+@pytest.mark.parametrize(
+    ("size", "parameters", "downsamples"),
+    [
+        (1, {}, True),
+        (3, {}, False),
+        (7, {}, False),
+        (9, {}, True),
+        (5, {"shortcut": False}, True),
+        (5, {"downsampling": True}, True),
+        (9, {"downsampling": False}, False),
+        (1, {"downsampling": False}, False),
+    ],
+)
+@pytest.mark.parametrize("new", [ode_net, res_net])
+def test_beside_a_shortcut_small_patches_are_not_downsampled(new, size, parameters, downsamples):
+    model = new(max_epochs=1, **parameters).fit(patches_of(size), Y)
+    network = module_of(model).network
+    assert len(network.downsampling) == (2 if downsamples else 0)
+    assert network.stem.kernel_size == ((3, 3) if downsamples else (1, 1))
+    found, expected = (
+        model.predict_proba(each) for each in (patches_of(size), np.asarray(patches_of(size)))
+    )
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("new", [ode_net, res_net])
+@pytest.mark.parametrize("value", ["yes", None, 2])
+def test_another_downsampling_is_an_error_that_names_it(new, value):
+    with pytest.raises(ValueError, match=r"'downsampling' parameter of .*'auto'"):
+        new(downsampling=value).fit(SPECTRA, Y)
