@@ -217,8 +217,13 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
-            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the fit with a
+            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the epochs with a
             warning, and the estimator is fitted.
+
+        Warns
+        -----
+        UserWarning
+            When ``validation="blocks"`` finds too little ground, and draws pixels instead.
         """
         with self._as_before_on_error():
             self._fit(X, y, sample_weight)

@@ -24,6 +24,7 @@ SMALL = {
     "lr": 1e-2,
     "max_epochs": 2,
     "batch_size": 32,
+    "shortcut": False,  # the training of the network shows at once
     "device": "cpu",
     "random_state": 0,
 }

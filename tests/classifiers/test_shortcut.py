@@ -151,6 +151,13 @@ def test_classes_without_any_weight_are_not_predicted(kept):
         np.testing.assert_allclose(probabilities[:, :kept], expected, rtol=0, atol=1e-9)
 
 
+def test_a_class_with_a_single_pixel_is_in_the_map():
+    rows = np.r_[np.flatnonzero(Y != 4), np.flatnonzero(Y == 4)[:1]]
+    model = with_gate(ode_net().fit(patches_of(pixels=X[rows]), Y[rows]), 0)
+    expected = regression().fit(SPECTRA[rows], Y[rows]).predict_proba(SPECTRA)
+    np.testing.assert_allclose(model.predict_proba(patches_of()), expected, rtol=0, atol=1e-9)
+
+
 # The gate
 
 

@@ -27,6 +27,7 @@ SMALL = {
     "lr_schedule": "constant",
     "max_epochs": 3,
     "batch_size": 32,
+    "shortcut": False,  # the training of the network shows at once
     "device": "cpu",
     "random_state": 0,
 }
@@ -178,7 +179,6 @@ def test_the_loss_is_the_weighted_cross_entropy(weights, factors, batch_size):
         batch_size=batch_size,
         augment=False,
         mixup=0,
-        shortcut=False,
         precision="float64",
     )
     of_own_class = probabilities(model, X, y, sample_weight=weights)[np.arange(100), y - 1]
@@ -200,7 +200,7 @@ def test_a_class_with_a_single_pixel_trains(new, patches):
 def test_a_single_pixel_per_class_is_learnt(new, patches):
     X, y = patches
     X, y = X[np.unique(y, return_index=True)[1]], np.unique(y)
-    model = new(max_epochs=30, augment=False, shortcut=False).fit(X, y)
+    model = new(max_epochs=30, augment=False).fit(X, y)
     assert model.predict(X).tolist() == [1, 2, 3]
 
 
@@ -258,8 +258,7 @@ def test_the_validation_pixels_are_drawn_by_the_seed():
 
 def test_the_spectra_of_validation_pixels_have_no_part_in_the_weights():
     spectra, y = distinct_spectra()
-    # A single epoch is always the best, and a shortcut learns from all pixels.
-    model = ode_net(early_stopping=True, max_epochs=1, shortcut=False)
+    model = ode_net(early_stopping=True, max_epochs=1)  # a single epoch is always the best
     _, validated = spied_batches(model, spectra, y)
     altered = spectra.copy()
     altered[rows_of(validated, spectra)] *= -100
@@ -272,8 +271,7 @@ def test_the_spectra_of_validation_pixels_have_no_part_in_the_weights():
 @given(weight=st.floats(0, 1e6))
 def test_the_weights_of_validation_pixels_have_no_part_in_the_weights_of_the_network(weight):
     spectra, y = distinct_spectra()
-    # A single epoch is always the best, and a shortcut learns from all pixels.
-    model = ode_net(early_stopping=True, max_epochs=1, shortcut=False)
+    model = ode_net(early_stopping=True, max_epochs=1)  # a single epoch is always the best
     _, validated = spied_batches(model, spectra, y)
     sample_weight = np.ones(len(y))
     sample_weight[rows_of(validated, spectra)] = weight
@@ -349,7 +347,7 @@ def test_the_label_of_a_pixel_of_weight_zero_does_not_matter(seed, share):
     ignored = np.random.RandomState(seed).permutation(len(y)) < share * len(y)
     wrong = np.where(ignored, y % 3 + 1, y)
     weights = (~ignored).astype(float)
-    model = ode_net(max_epochs=2, shortcut=False)  # which holds out shares of each label
+    model = ode_net(max_epochs=2)
     given, expected = (
         probabilities(model, X, labels, sample_weight=weights) for labels in (wrong, y)
     )
@@ -499,7 +497,7 @@ def test_warm_start_goes_on_where_the_last_fit_ended(new, patches, schedule):
 @both
 def test_warm_start_begins_with_the_weights_and_the_standardisation_of_the_last_fit(new, patches):
     X, y = patches
-    model = new(warm_start=True, max_epochs=5, shortcut=False).fit(X, y)
+    model = new(warm_start=True, max_epochs=5).fit(X, y)
     before = model.predict_proba(X)
     dark = np.argsort(np.asarray(X.pixels).sum(axis=1))[:200]  # whose mean is another
     model.set_params(lr=STANDSTILL, max_epochs=1).fit(X[dark], y[dark])
@@ -585,7 +583,7 @@ def test_training_patches_are_turned_and_validation_patches_are_not(augment):
 @pytest.mark.parametrize("batch_size", [1, 50, 1000])
 def test_each_epoch_takes_every_pixel_once_in_new_order(batch_size):
     spectra, y = distinct_spectra()
-    model = res_net(batch_size=batch_size, max_epochs=2, shortcut=False)
+    model = res_net(batch_size=batch_size, max_epochs=2)
     batches, _ = spied_batches(model, spectra, y)
     sizes = [len(codes) for _, codes in batches]
     assert sizes == [min(batch_size, 200)] * (2 * -(-200 // batch_size))
@@ -639,7 +637,7 @@ def test_an_optimiser_goes_by_name_or_class(new, patches, name, optimizer, optio
 
 def test_optimisers_differ(patches):
     def given(**parameters):
-        return probabilities(ode_net(shortcut=False, **parameters), *patches)
+        return probabilities(ode_net(**parameters), *patches)
 
     assert not np.allclose(given(optimizer="sgd"), given(optimizer="adam"))
     assert not np.allclose(given(optimizer="adam"), given(optimizer="adamw"))
@@ -697,7 +695,7 @@ def test_callbacks_see_class_codes(patches):
 def test_callbacks_see_patches_or_those_that_were_standardised_together(new, patches, chosen):
     X, y = patches[0][chosen], patches[1][chosen]
     dense = chosen == slice(None)
-    model = new(augment=False, max_epochs=1, batch_size=1000, shortcut=False)
+    model = new(augment=False, max_epochs=1, batch_size=1000)
     ((seen, codes),), _ = spied_batches(model, X, y)
     centres = np.asarray(X.pixels, dtype=np.float32)
     mean, scale = (centres.mean(axis=0), centres.std(axis=0)) if dense else (0, 1)
@@ -719,7 +717,7 @@ def test_the_history_of_an_epoch_that_was_interrupted_can_be_written(patches, tm
 def test_an_epoch_without_a_batch_is_an_error(patches):
     X, y = patches
     drop_last = {"iterator_train__drop_last": True}
-    model = ode_net(batch_size=len(y) + 1, shortcut=False, net_params=drop_last)
+    model = ode_net(batch_size=len(y) + 1, net_params=drop_last)
     with pytest.raises(ValueError, match=rf"no mini-batch.*drop_last.*\(now {len(y) + 1}\)"):
         model.fit(X, y)
     model.set_params(batch_size=len(y)).fit(X, y)
@@ -727,7 +725,7 @@ def test_an_epoch_without_a_batch_is_an_error(patches):
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_pixels(patches):
     X, y = patches
-    model = ode_net(batch_size=len(y) - 10, shortcut=False).fit(X, y)
+    model = ode_net(batch_size=len(y) - 10).fit(X, y)
     for epoch, row in zip(model.net_.history, model.history_, strict=True):
         losses = [batch["train_loss"] for batch in epoch["batches"]]
         sizes = [batch["train_batch_size"] for batch in epoch["batches"]]
@@ -744,7 +742,7 @@ def test_a_callback_of_skorch_may_stop_the_training(patches):
 
 def test_net_params_are_passed_on(patches):
     X, y = patches
-    plain = ode_net(max_epochs=15, shortcut=False)
+    plain = ode_net(max_epochs=15)
     smoothed = clone(plain).set_params(net_params={"criterion__label_smoothing": 0.9})
     assert probabilities(smoothed, X, y).max() < 0.6 < probabilities(plain, X, y).max()
     nesterov = ode_net(optimizer="sgd", net_params={"optimizer__nesterov": True}).fit(X, y)
