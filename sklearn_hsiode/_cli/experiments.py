@@ -21,6 +21,7 @@ from sklearn_hsiode._cli.options import (
     share_or_number,
 )
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.benchmark import (
     Run,
     benchmark_models,
@@ -139,8 +140,8 @@ def demo(options: argparse.Namespace) -> None:
         raise ValueError("--scene and --labels go together.")
     scene = opened(options) if options.scene else make_scene(random_state=options.random_state)
     print(scene)
-    models = _untuned_models()
-    blocks = SpatialBlockKFold(4, "auto", buffer=4, random_state=options.random_state)
+    models = _demo_models()
+    blocks = SpatialBlockKFold(5, "auto", buffer=4, random_state=options.random_state)
     at_random = PerClassShuffleSplit(0.5, n_splits=1, random_state=options.random_state)
     settings = {"random_state": options.random_state, "patch_size": 5, "n_jobs": 2}
     runs = run_benchmark(scene, models, blocks, **settings)
@@ -153,13 +154,12 @@ def demo(options: argparse.Namespace) -> None:
     print(f"Classification maps: {(options.out / 'maps.png').resolve()}")
 
 
-def _untuned_models() -> dict[str, Any]:
-    """Models that take no search: the default networks, and classical ones as strong as usual."""
+def _demo_models() -> dict[str, Any]:
+    """Models that need no search: of networks and classical estimators those with defaults."""
     classical = {name: entry.make() for name, entry in CLASSICAL.items()}
-    classical["logistic-regression"].set_params(logisticregression__C=0.1)
-    fixed = benchmark_models((*NETWORKS, "coordinates"), Recipe())
-    coordinates = fixed.pop("coordinates")
-    return {**fixed, **classical, "coordinates": coordinates}
+    classical["logistic-regression"].set_params(logisticregression__C=0.1)  # as of a shortcut
+    networks = {name: Recipe().estimator(name) for name in NETWORKS}
+    return {**networks, **classical, "coordinates": CoordinateClassifier()}
 
 
 def benchmark(options: argparse.Namespace) -> None:
