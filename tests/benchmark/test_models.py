@@ -16,24 +16,6 @@ from sklearn_hsiode.persistence._trust import TRUSTED
 from sklearn_hsiode.recipes import PAPER, Recipe, tuned
 
 NAMES = ["ode-net", "resnet", "svm", "random-forest", "logistic-regression", "coordinates"]
-# Of the page "The paper's protocol" of the design, and nothing that it does not speak of.
-PAPER_TRAINING = {
-    "optimizer": "sgd",
-    "lr": 0.1,
-    "lr_schedule": "step",
-    "weight_decay": 0.0,
-    "batch_size": 128,
-    "max_epochs": 160,
-    "augment": False,
-    "class_weight": None,
-    "early_stopping": False,
-    "mixup": 0.0,
-    "shortcut": False,
-    "downsampling": True,
-    "n_filters": 64,
-    "precision": "float32",
-}
-PAPER_SOLVING = {"solver": "dopri5", "rtol": 1e-3, "atol": 1e-3, "adjoint": False}
 
 
 def test_all_six_models_come_in_the_order_of_their_names():
@@ -68,20 +50,6 @@ def test_one_entry_makes_a_network_a_model_with_its_title_and_own_parameters(nam
 
 
 # The paper's recipe
-
-
-def test_the_papers_recipe_is_the_papers_protocol():
-    models = benchmark_models(["ode-net", "resnet"], PAPER)
-    ode, resnet = (models[name][-1].get_params() for name in models)
-    assert isinstance(models["ode-net"][-1], ODENetClassifier)
-    assert isinstance(models["resnet"][-1], ResNetClassifier)
-    assert {name: ode[name] for name in PAPER_TRAINING} == PAPER_TRAINING
-    assert {name: resnet[name] for name in PAPER_TRAINING} == PAPER_TRAINING
-    assert {name: ode[name] for name in PAPER_SOLVING} == PAPER_SOLVING
-    assert (resnet["n_blocks"], resnet["tied"]) == (6, False)
-    for model in models.values():
-        extractor = model[-2]
-        assert (extractor.patch_size, extractor.padding) == (23, "zero")
 
 
 def test_the_papers_learning_rate_falls_tenfold_after_60_100_and_140_epochs(scene):
