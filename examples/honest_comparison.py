@@ -3,9 +3,9 @@
 Run it with ``python examples/honest_comparison.py SCENE.tif LABELS.tif TILES.tif``: three rasters
 on one grid, the image, its classes and the number of the tile that each pixel lies in (0 =
 unlabelled). Once whole blocks of 32 x 32 pixels are held out, once whole tiles, dealt to the folds
-as ``--random-state`` says. Every model is tuned alike, on blocks of its training pixels. The tables,
-maps and every run go into the folder ``honest-comparison``, and an interrupted comparison goes on
-where it stopped. With thousands of pixels it takes an hour or more on one CPU thread.
+as ``--random-state`` says. Every model is tuned alike, on blocks of its training pixels. The
+tables, maps and every run go into the folder ``honest-comparison``, and an interrupted comparison
+goes on where it stopped. With thousands of pixels it takes hours on one CPU thread.
 """
 
 import argparse
