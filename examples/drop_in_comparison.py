@@ -19,14 +19,14 @@ from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFo
 
 X, y = make_scene(random_state=1).labeled_pixels()
 models = {
-    "ODE-net": make_pipeline(PatchExtractor(), ODENetClassifier(max_epochs=20, random_state=0)),
+    "ODE-net": make_pipeline(PatchExtractor(), ODENetClassifier(random_state=0)),
     "SVM": make_pipeline(StandardScaler(), SVC(C=100)),
     "random forest": RandomForestClassifier(random_state=0),
     "coordinates": CoordinateClassifier(),
 }
 splits = {
     "pixels at random": PerClassShuffleSplit(train_size=0.3, n_splits=4, random_state=0),
-    "blocks of ground": SpatialBlockKFold(n_splits=4, block_size=16, buffer=10),
+    "blocks of ground": SpatialBlockKFold(n_splits=4, block_size=16, buffer=4),
 }
 
 figure = Figure((7, 3.5), layout="constrained")

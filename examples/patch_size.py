@@ -15,7 +15,7 @@ from sklearn_hsiode.model_selection import SpatialBlockKFold
 X, y = make_scene((64, 64), random_state=1).labeled_pixels()
 figure = Figure((6, 3.5), layout="constrained")
 display = ValidationCurveDisplay.from_estimator(
-    make_pipeline(PatchExtractor(), ODENetClassifier(max_epochs=20, random_state=0)),
+    make_pipeline(PatchExtractor(), ODENetClassifier(random_state=0)),
     X,
     y,
     param_name="patchextractor__patch_size",

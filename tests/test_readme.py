@@ -8,12 +8,12 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold
 
-from sklearn_hsiode.benchmark import PAPER, benchmark_models
+from sklearn_hsiode.recipes import paper
 from tests.pages import ROOT, blocks
 
 PACKAGES = (
     *("sklearn_hsiode", "benchmark", "datasets", "io.readers", "metrics", "model_selection"),
-    *("nn", "persistence", "plotting", "preprocessing"),
+    *("nn", "persistence", "plotting", "preprocessing", "recipes"),
 )
 
 
@@ -40,8 +40,7 @@ def test_the_examples_of_the_readme_run_one_after_the_other(capsys):
 
 def test_the_examples_of_the_user_guide_run_one_after_the_other():
     names = run("docs/user_guide.md")
-    recipe = benchmark_models(["ode-net"], PAPER)["ode-net"]
-    assert names["paper"].get_params() == recipe[-1].get_params()
+    assert names["paper"].get_params() == paper("ode-net")[-1].get_params()
     assert names["results"]["test_kappa"].shape == (3,)
     assert names["own"][-1].net_.plain_module_.network[2].out_features == 16
     X, y, weights, search = (names[name] for name in ("X", "y", "weights", "search"))

@@ -1,34 +1,21 @@
-"""The models that a benchmark compares: the paper's networks, and tuned classical ones."""
+"""The models that a benchmark compares: tuned ones, or those of a recipe."""
 
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_hsiode import ODENetClassifier, ResNetClassifier, Scene
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, ResNetClassifier, Scene
 from sklearn_hsiode.baselines import CoordinateClassifier
-from sklearn_hsiode.benchmark import PAPER, RECIPES, Recipe, benchmark_models, run_benchmark
+from sklearn_hsiode.benchmark import benchmark_models, run_benchmark
+from sklearn_hsiode.benchmark._fingerprint import model_parameters
 from sklearn_hsiode.benchmark._models import MODELS
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 from sklearn_hsiode.persistence._trust import TRUSTED
+from sklearn_hsiode.recipes import PAPER, Recipe, tuned
 
 NAMES = ["ode-net", "resnet", "svm", "random-forest", "logistic-regression", "coordinates"]
-# Of the page "The paper's protocol" of the design, and nothing that it does not speak of.
-PAPER_TRAINING = {
-    "optimizer": "sgd",
-    "lr": 0.1,
-    "lr_schedule": "step",
-    "weight_decay": 0.0,
-    "batch_size": 128,
-    "max_epochs": 160,
-    "augment": False,
-    "class_weight": None,
-    "early_stopping": False,
-    "n_filters": 64,
-    "precision": "float32",
-}
-PAPER_SOLVING = {"solver": "dopri5", "rtol": 1e-3, "atol": 1e-3, "adjoint": False}
 
 
 def test_all_six_models_come_in_the_order_of_their_names():
@@ -42,35 +29,27 @@ def test_an_unknown_name_comes_with_the_known_ones():
 
 
 def test_the_coordinates_stand_in_the_comparison_bare():
-    assert isinstance(benchmark_models(["coordinates"])["coordinates"], CoordinateClassifier)
+    for recipe in (None, PAPER):
+        models = benchmark_models(["coordinates"], recipe)
+        assert isinstance(models["coordinates"], CoordinateClassifier)
+
+
+@pytest.mark.parametrize("name", NAMES[:-1])
+def test_without_a_recipe_every_model_is_the_tuned_one(name):
+    assert model_parameters(benchmark_models([name])[name]) == model_parameters(tuned(name))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_one_entry_makes_a_network_a_model_with_its_title_and_own_parameters(name):
     entry = NETWORKS[name]
     assert MODELS[name].title == entry.title
-    assert type(benchmark_models([name])[name][-1]) is entry.classifier
+    assert type(benchmark_models([name], Recipe())[name][-1]) is entry.classifier
     assert set(entry.options) <= set(MODELS[name].options)
     assert set(entry.options) <= set(entry.classifier().get_params())
     assert f"{entry.classifier.__module__}.{entry.classifier.__name__}" in TRUSTED
 
 
 # The paper's recipe
-
-
-def test_the_papers_recipe_is_the_papers_protocol():
-    models = benchmark_models(["ode-net", "resnet"], PAPER)
-    ode, resnet = (models[name][-1].get_params() for name in models)
-    assert isinstance(models["ode-net"][-1], ODENetClassifier)
-    assert isinstance(models["resnet"][-1], ResNetClassifier)
-    assert {name: ode[name] for name in PAPER_TRAINING} == PAPER_TRAINING
-    assert {name: resnet[name] for name in PAPER_TRAINING} == PAPER_TRAINING
-    assert {name: ode[name] for name in PAPER_SOLVING} == PAPER_SOLVING
-    assert (resnet["n_blocks"], resnet["tied"]) == (6, False)
-    for model in models.values():
-        extractor = model[-2]
-        assert (extractor.patch_size, extractor.padding) == (23, "zero")
-    assert RECIPES["paper"] is PAPER
 
 
 def test_the_papers_learning_rate_falls_tenfold_after_60_100_and_140_epochs(scene):
@@ -145,26 +124,25 @@ def test_a_recipe_decides_how_the_networks_see_and_learn_and_no_other_model():
         assert (extractor.patch_size, extractor.padding) == (7, "edge")
         assert (network.lr, network.max_epochs) == (0.5, 3)
     assert (models["ode-net"][-1].solver, models["ode-net"][-1].n_steps) == ("rk4", 2)
-    others = benchmark_models(NAMES)
+    others = benchmark_models(NAMES, PAPER)
     for name in NAMES[2:]:
         assert repr(models[name]) == repr(others[name])
 
 
 def test_the_default_recipe_is_the_defaults_of_the_package():
-    models = benchmark_models(["ode-net", "resnet"])
+    models = benchmark_models(["ode-net", "resnet"], Recipe())
     ode, resnet = (models[name] for name in models)
     assert repr(ode[-1]) == repr(ODENetClassifier())
     assert repr(resnet[-1]) == repr(ResNetClassifier())
     for model in models.values():
         assert [type(step).__name__ for step in model][:-1] == ["PatchExtractor"]
-        assert (model[0].patch_size, model[0].padding) == (11, "reflect")
+        assert repr(model[0]) == repr(PatchExtractor())
 
 
 def test_recipes_share_no_network(scene):
-    first, second = (benchmark_models(["ode-net"])["ode-net"] for _ in range(2))
+    first, second = (benchmark_models(["ode-net"], PAPER)["ode-net"] for _ in range(2))
     first[-1].set_params(lr=9)
-    assert second[-1].lr == ODENetClassifier().lr
-    assert "lr" not in Recipe().training
+    assert second[-1].lr == PAPER.training["lr"] == 0.1
 
 
 # The classical models
@@ -187,7 +165,7 @@ def test_classical_models_are_tuned_on_training_pixels_alone(scene, monkeypatch,
         return fit(self, X, y, *args, **kwargs)
 
     monkeypatch.setattr(first_step, "fit", watched)
-    search = benchmark_models([name])[name]
+    search = benchmark_models([name], PAPER)[name]
     parameter, values = next(iter(search.param_grid.items()))
     search.set_params(param_grid={parameter: values[:2]})
     if name == "random-forest":
@@ -206,7 +184,7 @@ def test_classical_models_are_tuned_on_training_pixels_alone(scene, monkeypatch,
 @pytest.mark.parametrize("name", NAMES[2:])
 def test_models_without_a_network_learn(scene, name):
     X, y = scene.labeled_pixels()
-    model = benchmark_models([name])[name]
+    model = benchmark_models([name], PAPER)[name]
     if name == "random-forest":
         model.set_params(estimator__n_estimators=10)
     train, test = next(PerClassShuffleSplit(0.3, random_state=1).split(X, y))

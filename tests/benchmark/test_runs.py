@@ -143,8 +143,11 @@ def test_scores_are_those_of_an_independent_fit_with_the_same_seed(scene, extrac
 
 def test_networks_tell_parameters_and_evaluations_and_others_do_not(scene, extractor, ode):
     network, _, nearest, _ = bench(scene, {"network": make_pipeline(extractor, ode), **NEAREST})
-    weights = ode.fit(*scene.labeled_pixels()).net_.plain_module_.parameters()
-    assert network.n_parameters == sum(weight.numel() for weight in weights)
+    X, y = scene.labeled_pixels()
+    fitted = make_pipeline(extractor, ode).fit(X, y)[-1]
+    weights = fitted.net_.plain_module_.parameters()
+    linear = (scene.n_bands + 1) * len(scene.classes)
+    assert network.n_parameters == linear + sum(weight.numel() for weight in weights)
     assert network.n_function_evaluations == 1
     assert nearest.n_parameters is nearest.n_function_evaluations is None
 

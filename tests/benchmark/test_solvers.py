@@ -80,7 +80,7 @@ def test_the_study_is_the_same_whatever_the_recipes_own_solver():
 def test_the_resolved_accuracy_is_that_of_a_network_built_by_hand(scene, extractor, ode, solver):
     X, y = scene.labeled_pixels()
     train, test = next(PerClassShuffleSplit(0.2, random_state=0).split(X, y))
-    ode.set_params(solver=solver, n_steps=1, max_epochs=20, precision="float64")
+    ode.set_params(solver=solver, n_steps=1, max_epochs=20, precision="float64", shortcut=False)
     fitted = make_pipeline(extractor, ode).fit(X[train], y[train])
     trained = fitted[-1].net_.plain_module_
     network = ODENet(8, 3, n_filters=8, solver="dopri5", rtol=1e-5, atol=1e-5).double()
