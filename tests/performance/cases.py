@@ -26,6 +26,9 @@ from sklearn_hsiode.nn import ODEBlock, ODENet, ResNet
 SHAPES = {"23 x 23 x 1": (23, 1), "11 x 11 x 200": (11, 200)}
 CASES: dict[str, Callable[[str], Iterator[Ratio]]] = {}
 N_CLASSES, BATCH, EPOCHS = 16, 128, 5
+# The paper's networks, and a training that is theirs alone.
+PLAIN = {"shortcut": False, "mixup": 0, "optimizer": "sgd", "lr": 0.03, "weight_decay": 1e-4}
+SMALL_BATCHES = {**PLAIN, "batch_size": 32, "random_state": 0}
 
 
 def case(function: Callable[[str], Iterator[Ratio]]) -> Callable[[str], Iterator[Ratio]]:
@@ -44,7 +47,7 @@ def scene(rows: int, cols: int, n_bands: int) -> Scene:
 def classifier(kind: type, **parameters: object) -> ODENetClassifier | ResNetClassifier:
     """A classifier whose training a bare loop can repeat."""
     options = {"batch_size": BATCH, "augment": False, "lr_schedule": "constant", "random_state": 0}
-    return kind(**(options | parameters))
+    return kind(**(PLAIN | options | parameters))
 
 
 def train(
@@ -70,11 +73,11 @@ def pixels_of(image: Scene, size: int, n: int) -> tuple[object, np.ndarray]:
 
 @case
 def ode_net_over_resnet(device: str) -> Iterator[Ratio]:
-    """A training of the default ODE-net / of the default ResNet, which has 6 units."""
+    """A training of the ODE-net with the default solver / of the ResNet, which has 6 units."""
     for name, (size, n_bands) in SHAPES.items():
         X, y = pixels_of(scene(100, 100, n_bands), size, 512)
         ode, resnet = (
-            kind(max_epochs=EPOCHS, device=device, random_state=0)
+            kind(max_epochs=EPOCHS, device=device, **SMALL_BATCHES)
             for kind in (ODENetClassifier, ResNetClassifier)
         )
         yield side_by_side(
@@ -115,7 +118,7 @@ def arithmetic_floor(device: str) -> Iterator[Ratio]:
 def solvers(device: str) -> Iterator[Ratio]:
     """A training of the ODE-net with other solvers / of the default ResNet."""
     X, y = pixels_of(scene(100, 100, 1), 23, 256)
-    resnet = ResNetClassifier(max_epochs=EPOCHS, device=device, random_state=0)
+    resnet = ResNetClassifier(max_epochs=EPOCHS, device=device, **SMALL_BATCHES)
     for name, solver in {
         "euler, 1 step": {"solver": "euler", "n_steps": 1},
         "euler, 2 steps": {"solver": "euler", "n_steps": 2},
@@ -126,7 +129,7 @@ def solvers(device: str) -> Iterator[Ratio]:
         "dopri5 at 1e-3": {"solver": "dopri5"},
         "euler, 4 steps, adjoint": {"solver": "euler", "n_steps": 4, "adjoint": True},
     }.items():
-        ode = ODENetClassifier(**solver, max_epochs=EPOCHS, device=device, random_state=0)
+        ode = ODENetClassifier(**solver, max_epochs=EPOCHS, device=device, **SMALL_BATCHES)
         yield side_by_side(
             f"training with {name}, 23 x 23 x 1",
             partial(ode.fit, X, y),
@@ -282,7 +285,7 @@ def threads(device: str) -> Iterator[Ratio]:
     for name, (size, n_bands) in SHAPES.items():
         X, y = pixels_of(scene(100, 100, n_bands), size, 512)
         one, all_cores = (
-            ODENetClassifier(max_epochs=1, device=device, n_jobs=n_jobs, random_state=0).fit(X, y)
+            ODENetClassifier(max_epochs=1, device=device, n_jobs=n_jobs, **SMALL_BATCHES).fit(X, y)
             for n_jobs in (1, -1)
         )
         n_threads = effective_n_jobs(-1)
@@ -312,7 +315,8 @@ cube = rng.integers(0, 4000, size=(512, 217, 204), dtype=np.int16)
 labels = rng.integers(1, 17, size=(512, 217))
 scene = Scene(cube, labels)
 X, y = scene.labeled_pixels()
-model = make_pipeline(PatchExtractor(11), ODENetClassifier(max_epochs=1, random_state=0))
+network = ODENetClassifier(shortcut=False, max_epochs=1, batch_size=32, random_state=0)
+model = make_pipeline(PatchExtractor(11), network)
 model.fit(X[::200], y[::200])
 predict_map(model, scene)
 print(peak() - before)
@@ -349,7 +353,10 @@ cube = rng.integers(0, 4000, size=(100, 100, n_bands), dtype=np.int16)
 X, y = Scene(cube, rng.integers(1, 17, size=(100, 100))).labeled_pixels()
 chosen = rng.choice(len(y), 512, replace=False)
 patches = PatchExtractor(size).fit_transform(X)[chosen]
-model = ODENetClassifier(max_epochs=2, device="cpu", random_state=0).fit(patches, y[chosen])
+network = ODENetClassifier(
+    shortcut=False, mixup=0, batch_size=32, max_epochs=2, device="cpu", random_state=0
+)
+model = network.fit(patches, y[chosen])
 start = time.perf_counter()
 model.fit(patches, y[chosen]).predict(patches)
 print(time.perf_counter() - start)
