@@ -28,8 +28,8 @@ class PairedDifference:
     standard_error : float
         Of the mean, in points; NaN for a single split.
     p : float
-        Of the two-sided test that the mean is zero; NaN for a single split, or where no split
-        differs.
+        Of the two-sided test that the mean is zero; NaN for a single split, or where all splits
+        differ alike.
     won : float
         Share of the splits on which the reference is better.
     worst : float
@@ -67,7 +67,8 @@ def paired_differences(runs: Sequence[Run], reference: str) -> list[PairedDiffer
     Raises
     ------
     ValueError
-        When no run is of that model.
+        When no run is of that model, a model has two runs of one split, or shares none with
+        it.
 
     References
     ----------
@@ -94,14 +95,20 @@ def paired_differences(runs: Sequence[Run], reference: str) -> list[PairedDiffer
         raise ValueError(
             f"reference must be one of the models, {', '.join(grouped)}, got {reference!r}."
         )
+    for name, of_model in grouped.items():
+        if len({run.split for run in of_model}) < len(of_model):
+            raise ValueError(
+                f"runs holds a split of {name} twice: give one benchmark a list of splitters as"
+                " cv, rather than put the runs of several together."
+            )
     own = {run.split: run for run in grouped.pop(reference)}
-    return [
-        _difference(name, [(own[other.split], other) for other in others if other.split in own])
-        for name, others in grouped.items()
-    ]
+    return [_difference(name, own, others) for name, others in grouped.items()]
 
 
-def _difference(name: str, pairs: Sequence[tuple[Run, Run]]) -> PairedDifference:
+def _difference(name: str, reference: dict[int, Run], others: Sequence[Run]) -> PairedDifference:
+    pairs = [(reference[other.split], other) for other in others if other.split in reference]
+    if not pairs:
+        raise ValueError(f"runs holds no split of {name} that the reference has as well.")
     ahead = np.array(
         [100 * (own.overall_accuracy - other.overall_accuracy) for own, other in pairs]
     )
@@ -110,7 +117,7 @@ def _difference(name: str, pairs: Sequence[tuple[Run, Run]]) -> PairedDifference
     if n_splits > 1:
         ratio = np.mean([own.n_test / own.n_train for own, _ in pairs])
         error = ahead.std(ddof=1) * np.sqrt(1 / n_splits + ratio)
-        with np.errstate(divide="ignore", invalid="ignore"):  # where all splits differ alike
+        if error > 0:
             p = 2 * stats.t.sf(abs(ahead.mean() / error), n_splits - 1)
     return PairedDifference(
         name, *map(float, (ahead.mean(), error, p, np.mean(ahead > 0), ahead.min()))

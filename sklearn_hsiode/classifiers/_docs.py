@@ -10,10 +10,10 @@ shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is the one of nine values from 0 to 1 that is most accurate on the held-out pixels of
-    `validation`, which neither has seen; of equals, the one closest to 3/4. The linear map is
-    then fitted anew to all pixels. The network trains alone, which is also what callbacks and
-    early stopping see.
+    is the one of nine values from 0 to 1 that is most accurate, with the weights of the loss, on
+    the held-out pixels of `validation`, on which neither has trained; of equals, the one closest
+    to 3/4. The linear map is then fitted anew to all pixels. The network trains alone, which is
+    also what callbacks and early stopping see.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"

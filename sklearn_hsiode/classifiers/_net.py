@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 PREDICTION_BATCH = 512
 
 
+class TrainingInterrupted(UserWarning):
+    """Ctrl-C has ended a training before its last epoch."""
+
+
 class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     """skorch net whose batches carry a weight per patch, and which may run in bfloat16.
 
@@ -245,6 +249,7 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             warnings.warn(
                 f"Training was interrupted in epoch {unfinished}: the estimator is fitted with what"
                 " was learnt by then.",
+                TrainingInterrupted,
                 stacklevel=3,
             )
         if not self.has_finite_output(dataset):

@@ -93,7 +93,7 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
     net : PatchNet
         Trained, and with a linear map of pixels other than the ones held out.
     held_out : PatchDataset
-        Patches that neither has seen.
+        Patches that neither has trained on.
 
     Raises
     ------

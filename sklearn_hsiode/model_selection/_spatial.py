@@ -131,6 +131,11 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
         self.random_state = random_state
         self.train_size = train_size
 
+    @property
+    def shuffle(self) -> bool:
+        """Whether calls may split differently: scikit-learn's halving searches ask for it."""
+        return self.random_state is not None
+
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of folds; the arguments are ignored."""
         return self.n_splits

@@ -2,27 +2,86 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, check_cv
 from tqdm.auto import tqdm
 
+from sklearn_hsiode.classifiers._net import TrainingInterrupted
+
 Evaluate = Callable[..., dict[str, Any]]
+
+
+class _Splits:
+    """Splits that are made once, for all candidates."""
+
+    def __init__(self, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.splits = splits
+
+    def split(self, *args: Any, **kwargs: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The splits, whatever the arguments."""
+        return self.splits
 
 
 class _WithBar:
     """Shows a bar of the candidates that have been compared, with ``progress=True``."""
 
     progress: bool
+    cv: Any
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Compare the candidates on the inner splits, and fit the best on all pixels.
+
+        Parameters
+        ----------
+        X : PixelSamples of shape (n, bands)
+            Pixels that know their scene.
+        y : array of shape (n,)
+            Class labels.
+        **params : dict
+            As :meth:`sklearn.model_selection.GridSearchCV.fit` takes them.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            When the inner splits cannot be made, or one of them trains a single class.
+        KeyboardInterrupt
+            On Ctrl-C, also where a candidate has trained some epochs by then.
+        """
+        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, params.get("groups")))
+        n_classes = len(np.unique(y))
+        for number, (train, _) in enumerate(splits):
+            if len(np.unique(np.asarray(y)[train])) < min(n_classes, 2):
+                raise ValueError(
+                    f"Inner split {number} of {self.cv!r} trains a single class of {n_classes}:"
+                    " the pixels lie in too few places. Label more ground, or pass other inner"
+                    " splits as cv."
+                )
+        self._splits = _Splits(splits)
+        try:
+            return super().fit(X, y, **params)  # type: ignore[misc]
+        finally:
+            del self._splits
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
         # scikit-learn 1.9 passes a context on, in which its callbacks count the candidates.
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}
-        with tqdm(
-            desc=type(self).__name__, unit="candidate", leave=None, disable=not self.progress
-        ) as bar:
+        with (
+            tqdm(
+                desc=type(self).__name__, unit="candidate", leave=None, disable=not self.progress
+            ) as bar,
+            warnings.catch_warnings(),
+        ):
+            # A candidate that is half trained must not be compared with the others.
+            warnings.simplefilter("error", TrainingInterrupted)
 
             def one_by_one(
                 candidates: Iterable[Any],
@@ -35,11 +94,14 @@ class _WithBar:
                 bar.refresh()
                 for number, candidate in enumerate(candidates):
                     more = {key: [values[number]] for key, values in (more_results or {}).items()}
-                    results = evaluate_candidates([candidate], cv, more)
+                    results = evaluate_candidates([candidate], self._splits, more)
                     bar.update()
                 return results
 
-            super()._run_search(one_by_one, **context)  # type: ignore[misc]
+            try:
+                super()._run_search(one_by_one, **context)  # type: ignore[misc]
+            except TrainingInterrupted as interruption:
+                raise KeyboardInterrupt(*interruption.args) from interruption
 
 
 class GridSearch(_WithBar, GridSearchCV):  # type: ignore[misc]
@@ -50,11 +112,14 @@ class GridSearch(_WithBar, GridSearchCV):  # type: ignore[misc]
         estimator: Any,
         param_grid: Any,
         *,
+        scoring: Any = None,
         cv: Any = None,
         n_jobs: int | None = None,
         progress: bool = True,
     ) -> None:
-        super().__init__(estimator, param_grid, cv=cv, n_jobs=n_jobs, error_score="raise")
+        super().__init__(
+            estimator, param_grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise"
+        )
         self.progress = progress
 
 
@@ -70,6 +135,7 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         min_resources: int,
         max_resources: int,
         factor: int,
+        scoring: Any = None,
         cv: Any = None,
         random_state: Any = None,
         n_jobs: int | None = None,
@@ -82,6 +148,7 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
             min_resources=min_resources,
             max_resources=max_resources,
             factor=factor,
+            scoring=scoring,
             cv=cv,
             random_state=random_state,
             n_jobs=n_jobs,

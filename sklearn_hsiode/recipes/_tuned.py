@@ -70,16 +70,17 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
         :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``
         and a buffer that keeps patches apart.
     random_state : int, RandomState instance or None, default=None
-        Seed of networks and forests.
+        Seed of networks and forests; None is a fresh one for networks, and 0 for the forest.
     n_jobs : int, default=None
-        Fits at the same time, in processes. None means 1.
+        Fits of a candidate at the same time, in processes: at most as many as there are inner
+        splits. None means 1.
 
     Returns
     -------
     search : GridSearchCV or HalvingGridSearchCV
         After ``fit(X, y)``, with X pixels of a scene, it is a classifier with `best_params_`,
         `best_estimator_` and `cv_results_`. It shows a bar of candidates done; without a bar,
-        ``set_params(progress=False)``.
+        ``set_params(progress=False)``. Its `scoring` may be set likewise; None is accuracy.
 
     Raises
     ------

@@ -16,7 +16,7 @@ from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._store import ResultsFile
 
 DOCS = Path(__file__).parents[2] / "docs"
-FOLDERS = sorted((DOCS / "results").iterdir())
+FOLDERS = sorted(file.parent for file in (DOCS / "results").rglob("runs.jsonl"))
 PAGES = [(DOCS / page).read_text("utf-8") for page in ("benchmark.md", "solvers.md")]
 LINES = "".join(PAGES).replace("\\\n", " ")
 COMMANDS = {  # by their folder
@@ -28,7 +28,6 @@ OF_ANOTHER_DEFAULT = {
     "indian-pines-random-15": "n_steps",
     "indian-pines-blocks": "n_steps",
     "indian-pines-solvers": "n_steps",
-    "salinas-a-blocks": "batch_size",
 }
 
 
@@ -69,8 +68,9 @@ def repeated(folder, data, out):
     return cli.main([*arguments, str(out)])
 
 
-def test_the_command_of_a_page_goes_on_from_its_records(data_dir, tmp_path, capsys):
-    folder = "docs/results/indian-pines-default-solver"
+@pytest.mark.parametrize("name", ["indian-pines-default-solver", "salinas-a-tuned"])
+def test_the_command_of_a_page_goes_on_from_its_records(name, data_dir, tmp_path, capsys):
+    folder = f"docs/results/{name}"
     assert repeated(folder, data_dir, tmp_path / "out") == 0
     for file in ("runs.jsonl", "table.md"):
         written = (tmp_path / "out" / file).read_text("utf-8").split("\n\n")[0]
@@ -87,4 +87,4 @@ def test_records_of_another_default_are_refused_as_the_page_says(name, data_dir,
 
 def test_each_command_of_the_pages_has_its_records():
     assert {Path(folder) for folder in COMMANDS} <= {f.relative_to(DOCS.parent) for f in FOLDERS}
-    assert len(COMMANDS) == len(OF_ANOTHER_DEFAULT) + 1
+    assert len(COMMANDS) == len(OF_ANOTHER_DEFAULT) + 2
