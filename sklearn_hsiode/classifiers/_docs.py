@@ -10,10 +10,10 @@ shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
     pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is the one of nine values from 0 to 1 that is most accurate, with the weights of the loss, on
-    the held-out pixels of `validation`, on which neither has trained; of equals, the one closest
-    to 3/4. The linear map is then fitted anew to all pixels. The network trains alone, which is
-    also what callbacks and early stopping see.
+    is one of nine values from 0 to 1. Of those whose accuracy, with the weights of the loss, is
+    within a standard error of the highest, it is the one closest to 1/2, on the held-out pixels of
+    `validation`, on which neither has trained. The linear map is then fitted anew to all pixels.
+    The network trains alone, which is also what callbacks and early stopping see.
 shortcut_C : float, default=0.1
     Inverse strength of the L2 penalty of that regression, its `C`.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
@@ -53,13 +53,13 @@ validation : {"blocks", "random"} or splitter, default="blocks"
     The part that is held out for early stopping, and for the gate of a `shortcut`. "blocks" is
     whole blocks of ground, a fold of
     :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``: the
-    one with most classes among its training pixels. No pixel trains in a buffer of
-    ``patch_size - 1`` around them, so that no patch of theirs shares a pixel with one that
-    trains. Where the pixels lie in too few places for that, a warning says so and pixels are
-    drawn; so they are of arrays, which do not know where they lie. "random" draws a share of
-    each class's pixels, whose patches overlap those of the others: their score tells when to
-    stop, not how well the model maps. Of a scikit-learn splitter, the first split. Where a class
-    would have no pixel left to train, its pixels train instead.
+    one with most classes among its training pixels, then among those held out. No pixel
+    trains in a buffer of ``patch_size - 1`` around them, so that no patch of theirs shares a
+    pixel with one that trains. Where the pixels lie in too few places for that, a warning says
+    so and pixels are drawn; so they are of arrays, which do not know where they lie. "random"
+    draws a share of each class's pixels, whose patches overlap those of the others: their score
+    tells when to stop, not how well the model maps. Of a scikit-learn splitter, the first split.
+    Where a class would have no pixel left to train, its pixels train instead.
 validation_fraction : float, default=0.1
     That share; "blocks" are one of ``max(2, round(1 / validation_fraction))`` folds, and a
     splitter has a share of its own.

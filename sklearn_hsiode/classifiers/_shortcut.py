@@ -82,10 +82,12 @@ def _regression(
 
 
 def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
-    """Set the gate to the share of the network that classifies most patches rightly.
+    """Set the gate to the share of the network that classifies some patches rightly.
 
-    Of equally good shares, the one closest to 3/4: the network leads, and the linear map steadies
-    it. Accuracy decides rather than a loss, since a network that has learnt from mixed patches is
+    Of the shares whose accuracy is within one standard error of the highest, the one closest to
+    1/2 (the one-standard-error rule of Breiman et al., "Classification and regression trees",
+    1984): the fewer pixels are held out, the more evidence it takes to prefer either part.
+    Accuracy decides rather than a loss, since a network that has learnt from mixed patches is
     less sure of its classes than the linear map, not worse.
 
     Parameters
@@ -109,7 +111,14 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
     network = net.logits(held_out).double()
     if not network.isfinite().all():
         raise net.divergence()
+    weights /= weights.sum()
     blends = (torch.lerp(linear, network, share) for share in GATES)
-    right = [float(weights @ (logits.argmax(dim=1) == codes).double()) for logits in blends]
-    best = [share for share, n in zip(GATES, right, strict=True) if np.isclose(n, max(right))]
-    gate.fill_(min(best, key=lambda share: abs(share - 0.75)))
+    accuracies = [float(weights @ (logits.argmax(1) == codes).double()) for logits in blends]
+    highest = min(max(accuracies), 1.0)
+    error = (highest * (1 - highest) * float(weights @ weights)) ** 0.5
+    close = [
+        share
+        for share, accuracy in zip(GATES, accuracies, strict=True)
+        if accuracy >= highest - error - 1e-9
+    ]
+    gate.fill_(min(close, key=lambda share: abs(share - 0.5)))

@@ -58,7 +58,7 @@ def held_out(
     if not isinstance(validation, str):
         return _first_split(X, y, validation)
     if validation == "blocks" and isinstance(X, PatchSamples):
-        found = _block_fold(X, y, max(2, round(1 / fraction)), rng)
+        found = _block_fold(X, y, fraction, rng)
         if found is not None:
             return found
     held = _drawn(y, fraction, rng)
@@ -79,16 +79,22 @@ def _first_split(X: PatchSamples | np.ndarray, y: np.ndarray, splitter: Any) -> 
 
 
 def _block_fold(
-    patches: PatchSamples, y: np.ndarray, n_folds: int, rng: np.random.RandomState
+    patches: PatchSamples, y: np.ndarray, fraction: float, rng: np.random.RandomState
 ) -> Rows | None:
-    """The fold that trains most classes and holds out a pixel of one of them, if there is one."""
+    """The fold that trains most classes, holds out most, and is closest to the wanted share."""
     pixels, buffer = patches.pixels, patches.patch_size - 1
+    n_folds = max(2, round(1 / fraction))
     try:
         # Without the warning of split: a class that it would name trains here.
         folds = SpatialBlockKFold(n_folds, "auto", buffer, rng)._folds(pixels, y)
     except ValueError:
         folds = []
-    for training, held in sorted(folds, key=lambda fold: -len(np.unique(y[fold[0]]))):
+
+    def rank(fold: Rows) -> tuple[float, ...]:
+        n_trained, n_held = (len(np.unique(y[rows])) for rows in fold)
+        return -n_trained, -n_held, abs(len(fold[1]) / len(y) - fraction)
+
+    for training, held in sorted(folds, key=rank):
         untrained = np.flatnonzero(_is_untrained(y, training))
         too_near = near(PixelSamples(pixels.scene, pixels.positions[untrained]), buffer)
         held = held[~too_near[pixels.rows[held], pixels.cols[held]]]
