@@ -87,6 +87,19 @@ def test_every_other_model_is_compared_in_its_order(new_run):
     assert paired_differences([new_run("a")], "a") == []
 
 
+def test_two_runs_of_one_split_are_refused(new_run):
+    runs = [new_run("a", 0), new_run("b", 0), new_run("b", 0)]
+    with pytest.raises(
+        ValueError, match="split of b twice: give one benchmark a list of splitters"
+    ):
+        paired_differences(runs, "a")
+
+
+def test_models_that_share_no_split_are_refused(new_run):
+    with pytest.raises(ValueError, match="no split of b that the reference has"):
+        paired_differences([new_run("a", 0), new_run("b", 1)], "a")
+
+
 def test_an_unknown_reference_comes_with_the_known_ones(new_run):
     with pytest.raises(ValueError, match="reference must be one of the models, a, b, got 'c'"):
         paired_differences([new_run("a"), new_run("b")], "c")

@@ -191,7 +191,9 @@ def test_with_the_gate_at_one_it_is_the_network(blended):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("max_epochs", [1, 12])
 @pytest.mark.parametrize("new", [ode_net, res_net])
-def test_the_gate_is_the_most_accurate_on_the_held_out_pixels(new, max_epochs, weighted):
+def test_the_gate_is_near_one_half_among_those_as_good_as_the_best_on_held_out_pixels(
+    new, max_epochs, weighted
+):
     weights = np.random.default_rng(0).exponential(size=len(Y)) if weighted else np.ones(len(Y))
     is_held = np.arange(len(Y)) % 4 == 0
     splitter = PredefinedSplit(np.where(is_held, 0, -1))
@@ -206,11 +208,13 @@ def test_the_gate_is_the_most_accurate_on_the_held_out_pixels(new, max_epochs, w
     network = with_gate(model, 1).predict_log_proba(patches)[is_held]
     gates = np.arange(9) / 8
     blends = [(1 - gate) * linear + gate * network for gate in gates]
-    right = [
-        weights[is_held] @ (model.classes_[blend.argmax(axis=1)] == Y[is_held]) for blend in blends
-    ]
-    best = gates[np.isclose(right, max(right))]
-    assert model.gate_ == best[np.abs(best - 0.75).argmin()]
+    right = [model.classes_[blend.argmax(axis=1)] == Y[is_held] for blend in blends]
+    accuracies = np.average(right, axis=1, weights=weights[is_held])
+    highest = accuracies.max()
+    n_effective = weights[is_held].sum() ** 2 / (weights[is_held] ** 2).sum()
+    error = np.sqrt(highest * (1 - highest) / n_effective)
+    good = gates[accuracies >= highest - error - 1e-9]
+    assert model.gate_ == good[np.abs(good - 0.5).argmin()]
 
 
 def test_a_network_that_knows_more_opens_the_gate_and_one_that_knows_less_closes_it():

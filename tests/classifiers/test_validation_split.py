@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import PatchExtractor, Scene
 from sklearn_hsiode.classifiers._validation_split import held_out
+from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold, patch_overlap
 
 examples = settings(deadline=None, max_examples=80)
@@ -106,14 +107,20 @@ def test_every_class_trains_and_no_row_comes_twice(patches, seed, fraction):
 
 @examples
 @given(training_sets(), seeds, fractions)
-def test_it_is_the_fold_that_trains_most_classes(patches, seed, fraction):
+def test_it_is_the_fold_that_trains_most_classes_and_then_tests_most(patches, seed, fraction):
     X, y = patches
     folds = folds_of(X, y, seed, fraction)
     rows = blocks_of(X, y, seed, fraction)
     if not folds:
         assert rows is None
         return
-    best = max(folds, key=lambda fold: len(set(y[fold[0]])))  # the first of equal ones
+    best = max(  # the first of equal ones
+        folds,
+        key=lambda fold: (
+            *(len(set(y[rows])) for rows in fold),
+            -abs(len(fold[1]) / len(y) - fraction),
+        ),
+    )
     if len(set(y[best[0]])) == len(set(y)):
         for part, expected in zip(rows, best, strict=True):
             np.testing.assert_array_equal(part, expected)
@@ -372,3 +379,19 @@ def test_a_splitter_of_ground_refuses_arrays_and_one_of_groups_asks_for_them(ode
         ode.fit(np.asarray(X), y)
     with pytest.raises(ValueError, match="groups"):
         ode.set_params(validation=GroupKFold()).fit(X, y)
+
+
+def test_of_the_folds_that_train_all_classes_the_one_with_most_of_them_validates():
+    X, y = make_scene(random_state=0).labeled_pixels()
+    patches = PatchExtractor(5).fit_transform(X)
+    for seed in range(3):
+        _, validation = held_out(
+            patches, y, validation="blocks", fraction=0.1, rng=np.random.RandomState(seed)
+        )
+        cv = SpatialBlockKFold(10, "auto", buffer=4, random_state=np.random.RandomState(seed))
+        tested = [
+            len(np.unique(y[test]))
+            for train, test in cv.split(X, y)
+            if len(np.unique(y[train])) == len(np.unique(y))
+        ]
+        assert len(np.unique(y[validation])) == max(tested)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import skorch.callbacks
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import FeatureUnion
@@ -180,3 +181,35 @@ def test_a_bar_counts_the_candidates_unless_it_is_turned_off(name, n_candidates,
     assert f"{n_candidates}/{n_candidates} [" in capsys.readouterr().err
     search(name, cv=INNER).fit(*pixels)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blocks_without_a_seed_are_inner_splits_as_well(name, pixels):
+    cv = SpatialBlockKFold(2, block_size=8, buffer=2)
+    assert search(name, cv=cv).fit(*pixels).n_splits_ == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_inner_split_that_trains_one_class_is_an_error_that_says_so(name, pixels):
+    X, y = pixels
+    of_one = y == y[0]
+    cv = [(np.flatnonzero(of_one), np.flatnonzero(~of_one))] * 2
+    with pytest.raises(ValueError, match=r"trains a single class of 3.*pass other inner splits as"):
+        search(name, cv=cv).fit(X, y)
+
+
+def test_ctrl_c_ends_a_search_though_a_candidate_has_trained_by_then(pixels):
+    class Interrupts(skorch.callbacks.Callback):
+        def on_batch_begin(self, net, training=False, **kwargs):
+            if training and len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    model = search("ode-net")
+    model.set_params(estimator__network__callbacks=[Interrupts()], min_resources=2)
+    with pytest.raises(KeyboardInterrupt, match="interrupted in epoch 2"):
+        model.fit(*pixels)
+
+
+def test_the_score_of_a_search_can_be_chosen(pixels):
+    model = search("logistic-regression").set_params(scoring=lambda model, X, y: 7.0)
+    assert set(model.fit(*pixels).cv_results_["mean_test_score"]) == {7.0}
