@@ -288,7 +288,7 @@ def test_randomized_search_draws_learning_rates(model, pixels):
 def test_halving_search_over_samples_gives_the_best_more_pixels(pixels):
     X, y = pixels
     search = HalvingGridSearchCV(
-        ode_pipeline(),
+        network_alone(ode_pipeline()),
         {"odenetclassifier__lr": [1e-6, 1e-5, 1e-4, 1e-2]},
         cv=2,
         factor=2,
