@@ -44,9 +44,9 @@ def chosen(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
     >>> from sklearn_hsiode.benchmark import chosen
     >>> from sklearn_hsiode.datasets import make_scene
     >>> X, y = make_scene(random_state=0).labeled_pixels()
-    >>> grid = {"C": [100], "kernel": ["rbf", "linear"]}
+    >>> grid = {"C": [100], "gamma": ["scale", "auto"]}
     >>> chosen(GridSearchCV(SVC(), grid).fit(X, y), X, y)
-    {'C': 100.0, 'kernel: rbf': 1.0, 'kernel: linear': 0.0}
+    {'C': 100.0, 'gamma: scale': 1.0, 'gamma: auto': 0.0}
     """
     figures: dict[str, float] = {}
     for name, best in getattr(fitted, "best_params_", {}).items():

@@ -103,7 +103,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     >>> from sklearn_hsiode.model_selection import SpatialBlockKFold
     >>> from sklearn_hsiode.recipes import tuned
     >>> X, y = make_scene(random_state=0).labeled_pixels()
-    >>> train, test = next(SpatialBlockKFold().split(X, y))
+    >>> train, test = next(SpatialBlockKFold(buffer=4).split(X, y))
     >>> search = tuned("logistic-regression", random_state=0).set_params(progress=False)
     >>> search.fit(X[train], y[train]).predict(X[test]).shape == test.shape
     True
