@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 # Nanometres by which a band may differ from the one of the training.
 SAME_BAND = 1.0
@@ -42,6 +43,40 @@ def check_bands(estimator: Any, X: Any, *, reset: bool) -> None:
         check_n_bands(estimator, n_bands)
         fitted = getattr(estimator, "wavelengths_in_", None)
         check_wavelengths(wavelengths, fitted, type(estimator).__name__)
+
+
+def checked_array(estimator: Any, X: Any, *, reset: bool, **checks: Any) -> np.ndarray:
+    """X as an array whose bands are noted in a fitted estimator, or compared with those noted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets `n_features_in_` and, where X has names, `feature_names_in_`.
+    X : array or table of shape (n, bands, ...)
+        Values that do not know their scene.
+    reset : bool
+        Note the bands, instead of comparing them.
+    **checks
+        As :func:`sklearn.utils.check_array` takes them.
+
+    Returns
+    -------
+    X : array of shape (n, bands, ...)
+
+    Raises
+    ------
+    ValueError
+        When a check fails, or there are more or fewer bands than in the fit.
+    """
+    if reset:
+        forget_bands(estimator)
+    if hasattr(estimator, "wavelengths_in_") and not hasattr(X, "columns"):
+        # It was fitted on a scene, and an array's bands have no names.
+        checked: np.ndarray = check_array(X, estimator=estimator, input_name="X", **checks)
+        check_n_bands(estimator, checked.shape[1])
+    else:
+        checked = validate_data(estimator, X, reset=reset, **checks)
+    return checked
 
 
 def check_n_bands(estimator: Any, n_bands: int) -> None:

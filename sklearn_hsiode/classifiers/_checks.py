@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import assert_all_finite, check_array, compute_class_weight
+from sklearn.utils import assert_all_finite, compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
     column_or_1d,
-    validate_data,
 )
 
-from sklearn_hsiode._bands import check_bands, check_n_bands, forget_bands
+from sklearn_hsiode._bands import check_bands, checked_array
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
 
@@ -41,14 +40,7 @@ def check_patches(
     else:
         if isinstance(X, torch.Tensor):
             X = X.numpy(force=True)
-        if reset:
-            forget_bands(estimator)
-        if hasattr(estimator, "wavelengths_in_") and not hasattr(X, "columns"):
-            # It was fitted on a scene, and an array's bands have no names.
-            X = check_array(X, allow_nd=True, estimator=estimator, input_name="X")
-            check_n_bands(estimator, X.shape[1])
-        else:
-            X = validate_data(estimator, X, reset=reset, allow_nd=True)
+        X = checked_array(estimator, X, reset=reset, allow_nd=True)
         if X.ndim == 2:
             X = X[:, :, np.newaxis, np.newaxis]
         if X.ndim != 4 or X.shape[2] != X.shape[3]:

@@ -5,6 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import TypeVar
 
+LAYER_PARAMETERS = """\
+n_filters : int, default=64
+    Filters of every convolution.
+downsampling : bool or "auto", default="auto"
+    True for the paper's layers; patches smaller than 9 x 9 are zero-padded for them. False
+    for a stem of 1 x 1, a body that sees every pixel of the patch, and a head that reads the
+    centre pixel beside the average, which suits small patches. "auto" is False for patches
+    of 3 x 3 to 7 x 7 with a `shortcut`, and else True."""
+
 TRAINING_PARAMETERS = """\
 shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
@@ -126,6 +135,7 @@ def with_shared_docs(cls: Class) -> Class:
     doc = inspect.cleandoc(cls.__doc__ or "")  # some versions of Python have stripped it already
     default = inspect.signature(cls).parameters["shortcut"].default
     parameters = TRAINING_PARAMETERS.replace("<shortcut>", str(default))
+    doc = doc.replace("<layer parameters>", LAYER_PARAMETERS)
     doc = doc.replace("<training parameters>", parameters)
     cls.__doc__ = doc.replace("<fitted attributes>", FITTED_ATTRIBUTES)
     return cls

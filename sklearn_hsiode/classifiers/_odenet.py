@@ -11,7 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, downsamples, store_parameters
+from sklearn_hsiode.classifiers._setup import (
+    LAYER_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
+    downsamples,
+    store_parameters,
+)
 from sklearn_hsiode.nn import SOLVERS, ODENet
 from sklearn_hsiode.nn._solvers import with_listed_solvers
 
@@ -29,13 +34,7 @@ class ODENetClassifier(PatchNetClassifier):
 
     Parameters
     ----------
-    n_filters : int, default=64
-        Filters of every convolution.
-    downsampling : bool or "auto", default="auto"
-        True for the paper's layers; patches smaller than 9 x 9 are zero-padded for them. False
-        for a stem of 1 x 1, a body that sees every pixel of the patch, and a head that reads the
-        centre pixel beside the average, which suits small patches. "auto" is False for patches
-        of 3 x 3 to 7 x 7 with a `shortcut`, and else True.
+    <layer parameters>
     solver : str, default="euler"
         A name in :data:`sklearn_hsiode.nn.SOLVERS`; the paper's is "dopri5".
         <solvers>
@@ -86,8 +85,7 @@ class ODENetClassifier(PatchNetClassifier):
 
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "downsampling": ["boolean", StrOptions({"auto"})],
+        **LAYER_CONSTRAINTS,
         "solver": [StrOptions(SOLVERS.keys())],
         "n_steps": [Interval(Integral, 1, None, closed="left")],
         "rtol": [Interval(Real, 0, None, closed="neither")],

@@ -5,11 +5,16 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
-from sklearn_hsiode.classifiers._setup import TRAINING_CONSTRAINTS, downsamples, store_parameters
+from sklearn_hsiode.classifiers._setup import (
+    LAYER_CONSTRAINTS,
+    TRAINING_CONSTRAINTS,
+    downsamples,
+    store_parameters,
+)
 from sklearn_hsiode.nn import ResNet
 
 
@@ -25,13 +30,7 @@ class ResNetClassifier(PatchNetClassifier):
 
     Parameters
     ----------
-    n_filters : int, default=64
-        Filters of every convolution.
-    downsampling : bool or "auto", default="auto"
-        True for the paper's layers; patches smaller than 9 x 9 are zero-padded for them. False
-        for a stem of 1 x 1, a body that sees every pixel of the patch, and a head that reads the
-        centre pixel beside the average, which suits small patches. "auto" is False for patches
-        of 3 x 3 to 7 x 7 with a `shortcut`, and else True.
+    <layer parameters>
     n_blocks : int, default=6
         Residual units of the body; 0 for no body at all.
     tied : bool, default=False
@@ -68,8 +67,7 @@ class ResNetClassifier(PatchNetClassifier):
 
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
-        "n_filters": [Interval(Integral, 1, None, closed="left")],
-        "downsampling": ["boolean", StrOptions({"auto"})],
+        **LAYER_CONSTRAINTS,
         "n_blocks": [Interval(Integral, 0, None, closed="left")],
         "tied": ["boolean"],
     }

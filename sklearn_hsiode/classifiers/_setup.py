@@ -56,6 +56,11 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "verbose": ["verbose"],
     "random_state": ["random_state"],
 }
+#: Constraints of the parameters that the two networks share.
+LAYER_CONSTRAINTS: dict[str, list[Any]] = {
+    "n_filters": [Interval(Integral, 1, None, closed="left")],
+    "downsampling": ["boolean", StrOptions({"auto"})],
+}
 # What net_params may not set, because parameters of the estimators do.
 OWN_PARAMETERS = {
     "batch_size",

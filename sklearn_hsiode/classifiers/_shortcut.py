@@ -17,6 +17,12 @@ GATES = torch.linspace(0, 1, 9).tolist()
 ABSENT = -30.0
 
 
+def logistic_regression(C: float = 1.0) -> LogisticRegression:
+    """scikit-learn's logistic regression, as it is fitted to spectra."""
+    # Bands are strongly correlated: Newton's method converges there, and lbfgs hardly does.
+    return LogisticRegression(C=C, solver="newton-cg", max_iter=500)
+
+
 def fit_shortcut(
     net: PatchNet,
     data: PatchDataset,
@@ -72,8 +78,7 @@ def _regression(
     present = np.unique(codes)
     intercept[present] = 0.0
     if len(present) > 1:
-        # Bands are strongly correlated: Newton's method converges there, and lbfgs hardly does.
-        logistic = LogisticRegression(C=C, solver="newton-cg", max_iter=500)
+        logistic = logistic_regression(C)
         logistic.fit(scaler.transform(spectra), codes, sample_weight=weights / weights.mean())
         fitted = present[-len(logistic.coef_) :]  # of two classes, the second has the one row
         coef[fitted], intercept[fitted] = logistic.coef_, logistic.intercept_

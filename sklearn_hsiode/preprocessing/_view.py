@@ -7,9 +7,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_hsiode._bands import SAME_BAND, check_bands, check_n_bands, forget_bands
+from sklearn_hsiode._bands import SAME_BAND, check_bands, checked_array
 from sklearn_hsiode._pixels import PixelSamples, check_finite
 from sklearn_hsiode._sklearn import DocLinkMixin
 from sklearn_hsiode._validation import checked_wavelengths
@@ -89,14 +89,7 @@ class SpectralView(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
             check_bands(self, X, reset=reset)
             check_finite(X)
             return check_array(X, estimator=self, **checks)
-        if reset:
-            forget_bands(self)
-        if hasattr(self, "wavelengths_in_") and not hasattr(X, "columns"):
-            # It was fitted on a scene, and an array's bands have no names.
-            X = check_array(X, estimator=self, input_name="X", **checks)
-            check_n_bands(self, X.shape[1])
-            return X
-        return validate_data(self, X, reset=reset, **checks)
+        return checked_array(self, X, reset=reset, **checks)
 
     def _note_wavelengths(self) -> None:
         """Note the wavelengths that were given, if they are those of the bands."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+
+from sklearn_hsiode.classifiers._shortcut import logistic_regression
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,6 @@ class ClassicalEntry:
     strengths: Mapping[str, list[Any]]
 
 
-def _logistic_regression() -> Any:
-    # Bands are strongly correlated: Newton's method converges there, and lbfgs hardly does.
-    return make_pipeline(StandardScaler(), LogisticRegression(solver="newton-cg", max_iter=500))
-
-
 CLASSICAL: dict[str, ClassicalEntry] = {
     "svm": ClassicalEntry(
         "SVM",
@@ -55,7 +51,7 @@ CLASSICAL: dict[str, ClassicalEntry] = {
     ),
     "logistic-regression": ClassicalEntry(
         "logistic regression",
-        _logistic_regression,
+        lambda: make_pipeline(StandardScaler(), logistic_regression()),
         {"logisticregression__C": [0.01, 0.1, 1.0, 10.0, 100.0]},
         {"logisticregression__C": [0.01, 0.1, 1.0, 10.0]},
     ),

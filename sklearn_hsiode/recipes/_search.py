@@ -137,7 +137,6 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         factor: int,
         scoring: Any = None,
         cv: Any = None,
-        random_state: Any = None,
         n_jobs: int | None = None,
         progress: bool = True,
     ) -> None:
@@ -150,7 +149,6 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
             factor=factor,
             scoring=scoring,
             cv=cv,
-            random_state=random_state,
             n_jobs=n_jobs,
             error_score="raise",
         )

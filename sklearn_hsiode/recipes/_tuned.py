@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -131,7 +130,6 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     )
     of_scenes = [view if view == "passthrough" else SpectralTransformer(view) for view in views]
     grid = {"view": of_scenes, "patches__patch_size": list(PATCH_SIZES)}
-    seed = random_state if isinstance(random_state, Integral) else 0
     return HalvingSearch(
         pipeline,
         grid,
@@ -139,6 +137,5 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
         min_resources=EPOCHS[0],
         max_resources=EPOCHS[1],
         factor=EPOCHS[1] // EPOCHS[0],
-        random_state=seed,
         **settings,
     )
