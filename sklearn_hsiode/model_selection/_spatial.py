@@ -280,4 +280,5 @@ def _share_trained(y: np.ndarray, splits: list[Split]) -> float:
             np.bincount(codes[rows], minlength=len(classes)) for rows in (train, test)
         )
         shares.append((n_train / np.maximum(n_pixels - n_test, 1))[n_test > 0])
-    return float(np.mean(np.concatenate(shares)))
+    # Rounded, so that equal shares of other sums are equal.
+    return round(float(np.mean(np.concatenate(shares))), 12)
