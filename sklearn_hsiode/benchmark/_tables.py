@@ -44,7 +44,8 @@ def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") ->
     """The paper's table: a row per class and measure (OA, AA, kappa), seconds to fit, parameters.
 
     Scores are in per cent, mean ± population standard deviation over the runs that test a
-    class, without a deviation where there is one run; the best of each is bold. A measure of
+    class, without a deviation where there is one run; the best of each is bold. Parameters are
+    those of the smallest network and of the largest. A measure of
     :data:`sklearn_hsiode.metrics.MEASURES` that a run lacks leaves its model's cell empty.
 
     Parameters
@@ -177,11 +178,17 @@ def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
         Cell(*row, f"{row[0]:.1f}" + (f" ± {row[1]:.1f}" if n_runs > 1 else ""))
         for row in (mean_and_std([run.fit_seconds for run in own]) for own in grouped)
     ]
-    rows[PARAMETERS] = [
-        EMPTY if n is None else Cell(n, 0.0, f"{n:,}")
-        for n in (own[0].n_parameters for own in grouped)
-    ]
+    rows[PARAMETERS] = [_parameters(own) for own in grouped]
     return rows
+
+
+def _parameters(runs: Sequence[Run]) -> Cell:
+    """Numbers of parameters of one model, the least and the most where a search chose."""
+    numbers = [run.n_parameters for run in runs if run.n_parameters is not None]
+    if not numbers:
+        return EMPTY
+    text = " to ".join(f"{n:,}" for n in sorted({min(numbers), max(numbers)}))
+    return Cell(*mean_and_std(numbers), text)
 
 
 def _summary(scene: Scene, names: list[str], runs: Sequence[Run]) -> ClassificationSummary:

@@ -18,13 +18,17 @@ TRAINING_PARAMETERS = """\
 shortcut : bool, default=<shortcut>
     Blend the network with a linear map of the centre pixel's spectrum: scikit-learn's
     :class:`~sklearn.linear_model.LogisticRegression` on the standardised spectra of the training
-    pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``; the gate g
-    is one of nine values from 0 to 1. Of those whose accuracy, with the weights of the loss, is
-    within a standard error of the highest, it is the one closest to 1/2, on the held-out pixels of
-    `validation`, on which neither has trained. The linear map is then fitted anew to all pixels.
-    The network trains alone, which is also what callbacks and early stopping see.
-shortcut_C : float, default=0.1
+    pixels, with the same weights. The logits are ``(1 - g) * linear + g * network``, with the
+    `gate` g. The network trains alone, which is also what callbacks and early stopping see.
+shortcut_C : float, default=1.0
     Inverse strength of the L2 penalty of that regression, its `C`.
+gate : float or "auto", default="auto"
+    Share of the network beside its `shortcut`: 0 is the regression alone, 1 the network alone.
+    "auto" chooses it by cross-fitting: for each of three folds, which `validation` makes, another
+    network and another regression are fitted to the rest, and tell the classes of the fold. Of
+    nine shares from 0 to 1 whose accuracy on all folds, with the weights of the loss, is within a
+    standard error of the highest, it is the one closest to 1/2. That makes a fit three times as
+    long. With `warm_start` it stays that of the first fit.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
     "sgd" has momentum 0.9, as in the paper. A class is one of :mod:`torch.optim`.
 lr : float, default=3e-3
@@ -59,24 +63,26 @@ early_stopping : bool, default=False
     Hold out a part of the training pixels, stop when their accuracy has not risen for
     `n_iter_no_change` epochs, and keep the best epoch's weights.
 validation : {"blocks", "random"} or splitter, default="blocks"
-    The part that is held out for early stopping, and for the gate of a `shortcut`. "blocks" is
-    whole blocks of ground, a fold of
-    :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``: the
-    one with most classes among its training pixels, then among those held out. No pixel
-    trains in a buffer of ``patch_size - 1`` around them, so that no patch of theirs shares a
-    pixel with one that trains. Where the pixels lie in too few places for that, a warning says
-    so and pixels are drawn; so they are of arrays, which do not know where they lie. "random"
-    draws a share of each class's pixels, whose patches overlap those of the others: their score
-    tells when to stop, not how well the model maps. Of a scikit-learn splitter, the first split.
-    Where a class would have no pixel left to train, its pixels train instead.
+    What is held out for early stopping, and in each fold for ``gate="auto"``. "blocks" is
+    whole blocks of ground, the folds of
+    :class:`~sklearn_hsiode.model_selection.SpatialBlockKFold` with ``block_size="auto"``; for
+    early stopping the one with most classes among its training pixels, then among those held
+    out. No pixel trains in a buffer of ``patch_size - 1`` around them, so that no patch of theirs
+    shares a pixel with one that trains. Where the pixels lie in too few places for that, a
+    warning says so and pixels are drawn; so they are of arrays, which do not know where they lie.
+    "random" draws a share of each class's pixels, whose patches overlap those of the others:
+    their score tells when to stop, not how well the model maps. A scikit-learn splitter makes
+    the folds itself, of which early stopping takes the first. Where a class would have no pixel
+    left to train, its pixels train instead.
 validation_fraction : float, default=0.1
-    That share; "blocks" are one of ``max(2, round(1 / validation_fraction))`` folds, and a
-    splitter has a share of its own.
+    The share for early stopping; "blocks" are one of ``max(2, round(1 / validation_fraction))``
+    folds, and a splitter has a share of its own.
 n_iter_no_change : int, default=10
     Epochs to wait for a better validation score.
 warm_start : bool, default=False
     Let :meth:`fit` go on from the weights, and the standardisation, of the last fit. With an
-    integer `random_state` it holds out the same of the same pixels; a `shortcut` is fitted anew.
+    integer `random_state` it holds out the same of the same pixels; the regression of a
+    `shortcut` is fitted anew.
 callbacks : list of skorch callbacks, default=None
     Copied before use. A mini-batch is a dict and class codes 0 to n_classes - 1; the dict
     holds "patches", which are standardised already where overlapping ones share that, and
@@ -119,7 +125,7 @@ n_iter_ : int
 n_parameters_ : int
     Number of trainable parameters, those of the shortcut among them.
 gate_ : float
-    Share of the network beside its shortcut: 0 for the linear map alone, 1 for the network.
+    Share of the network beside its shortcut; 1 without one.
 history_ : list of dict
     One dict per epoch with "epoch", "loss", "lr", "seconds"; with early stopping also
     "validation_loss" and "validation_score" (accuracy); for an ODE-net also

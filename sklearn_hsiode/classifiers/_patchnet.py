@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
+from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -29,6 +32,7 @@ from sklearn_hsiode.classifiers._callbacks import (
 )
 from sklearn_hsiode.classifiers._checks import (
     check_classes,
+    check_folds,
     check_labels,
     check_patches,
     check_weights,
@@ -42,19 +46,19 @@ from sklearn_hsiode.classifiers._devices import (
     resolve_device,
 )
 from sklearn_hsiode.classifiers._docs import with_shared_docs
-from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode.classifiers._net import PatchNet, TrainingInterrupted
 from sklearn_hsiode.classifiers._setup import (
     PRECISIONS,
     TRAINING_CONSTRAINTS,
-    centre_spectra,
+    TrainingPixels,
     net_parameters,
     new_random_state,
     patch_dataset,
     standardize,
     store_parameters,
 )
-from sklearn_hsiode.classifiers._shortcut import fit_shortcut
-from sklearn_hsiode.classifiers._validation_split import held_out
+from sklearn_hsiode.classifiers._shortcut import best_gate, fit_linear, hits
+from sklearn_hsiode.classifiers._validation_split import Rows, cross_fitting_folds, held_out
 
 HISTORY = {
     "epoch": "epoch",
@@ -125,6 +129,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     network_params: dict[str, Any] | None
     shortcut: bool
     shortcut_C: float  # noqa: N815
+    gate: float | str
     optimizer: Any
     lr: float
     lr_schedule: Any
@@ -164,7 +169,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         network_params: dict[str, Any] | None = None,
         *,
         shortcut: bool = False,
-        shortcut_C: float = 0.1,
+        shortcut_C: float = 1.0,
+        gate: float | str = "auto",
         optimizer: Any = "adamw",
         lr: float = 3e-3,
         lr_schedule: Any = "cosine",
@@ -212,12 +218,12 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         ValueError
             For a parameter out of its range, a device that is not there, NaN or infinity in
             X, fewer than two classes, no pixels to hold out for early stopping or for the gate
-            of the shortcut, weights of zero for all that train or all held out for that gate, or
+            of the shortcut, weights of zero for all that train or in every fold for that gate, or
             a loss that becomes NaN.
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
-            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the epochs with a
+            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the training with a
             warning, and the estimator is fitted.
 
         Warns
@@ -240,26 +246,27 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         classes, codes = check_classes(y)
         weights = training_weights(codes, classes, sample_weight, self.class_weight)
         rng = new_random_state(self.random_state, previous)
-        training, validation = np.arange(len(y)), np.arange(0)
-        if self.early_stopping or self.shortcut:
+        pixels = TrainingPixels(X, codes, classes, weights)
+        training, validation = pixels.rows, np.arange(0)
+        if self.early_stopping:
             # What an earlier fit has held out, this one does not train on either.
             drawn = rng if previous is None else new_random_state(self.random_state, None)
             training, validation = held_out(
                 X, y, validation=self.validation, fraction=self.validation_fraction, rng=drawn
             )
-        check_weights(weights, training, validation if self.shortcut else None)
-        weights /= weights[training].mean()
+        check_weights(weights, training)
+        folds = []
+        if self.shortcut and self.gate == "auto" and previous is None:
+            # A copy of rng, so that the network trains as it does without a shortcut.
+            folds = cross_fitting_folds(X, y, validation=self.validation, rng=deepcopy(rng))
+            folds = check_folds(folds, weights)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
-            net = self._new_net(X, classes, device)
-            if previous is not None:
-                take_over(self, previous, net, classes)
-            elif self.standardize:
-                standardize(net, X, training)
-            data = patch_dataset(net, X, codes, weights, learning=True)
+            net, data = self._prepared(pixels, training, device, previous)
+            callbacks = self._callbacks(type(self).__name__)
             if self.early_stopping:
                 net.train_split = predefined_split(data.subset(validation))
-            dataset = data.subset(training, self._augmenter(rng))
-            callbacks = self._callbacks()
+                callbacks.append(early_stopping_callback(self.n_iter_no_change))
+            callbacks += self._users()
             fitted = {"classes_": classes, "net_": net, "_patch_shape": X.shape[2:]}
             metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
@@ -268,14 +275,19 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 about["reconstruction_attributes"] = fitted
                 callbacks.append(FitTasks(tasks, about))
             try:
-                net.train_epochs(dataset, self.max_epochs, callbacks, seed=rng.randint(2**31))
+                self._train(net, data.subset(training), self.max_epochs, callbacks, rng)
+                net.train_split = None  # a fitted estimator holds no pixels
                 if self.shortcut:
-                    spectra = centre_spectra(X, np.arange(len(y)))
-                    fit_shortcut(net, data, spectra, training, validation, self.shortcut_C)
+                    fit_linear(net, *pixels.spectra_of(pixels.rows), self.shortcut_C)
+                    gate = self.gate
+                    if gate == "auto" and previous is not None:
+                        gate = float(previous.plain_module_.gate)
+                    elif gate == "auto":
+                        gate = self._cross_fitted_gate(pixels, folds, net, rng)
+                    net.plain_module_.gate.fill_(float(gate))
             finally:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()  # for other processes that train on this GPU
-        net.train_split = None  # a fitted estimator holds no pixels
         if previous is not None:
             net.prepend_history(previous.history)
         self.__dict__.update(fitted)
@@ -341,15 +353,13 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         rng = new_random_state(self.random_state, None if first else self.net_)
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             if first:
-                net = self._new_net(X, self.classes_, device)
+                net = self._new_net(X, self.classes_, device, len(X))
             else:
                 net = present_net(self, self._module_arguments(X, self.classes_), len(X))
             if first and self.standardize:
                 standardize(net, X, np.arange(len(y)))
             data = patch_dataset(net, X, codes, weights, learning=True)
-            dataset = data.subset(data.rows, self._augmenter(rng))
-            callbacks = [EpochRecorder(), *self._users()]
-            net.train_epochs(dataset, 1, callbacks, seed=rng.randint(2**31))
+            self._train(net, data, 1, [EpochRecorder(), *self._users()], rng)
         self.net_, self._patch_shape = net, X.shape[2:]
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -449,24 +459,85 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         """Arguments of the network beside bands and classes."""
         return dict(self.network_params or {})
 
-    def _new_net(self, X: Any, classes: np.ndarray, device: torch.device) -> PatchNet:
+    def _new_net(
+        self, X: Any, classes: np.ndarray, device: torch.device, n_pixels: int
+    ) -> PatchNet:
         return PatchNet.of(
             self.network,
             self._module_arguments(X, classes),
             patch_size=X.shape[2],
             device=device,
-            **net_parameters(self, device, len(X)),
+            **net_parameters(self, device, n_pixels),
         )
 
-    def _callbacks(self) -> list[Any]:
+    def _prepared(
+        self,
+        pixels: TrainingPixels,
+        training: np.ndarray,
+        device: torch.device,
+        previous: PatchNet | None = None,
+    ) -> tuple[PatchNet, PatchDataset]:
+        """A net that is to train on some of the pixels, and all of them for it."""
+        X, codes, classes, weights = pixels
+        net = self._new_net(X, classes, device, len(training))
+        if previous is not None:
+            take_over(self, previous, net, classes)
+        elif self.standardize:
+            standardize(net, X, training)
+        weights = weights / weights[training].mean()
+        return net, patch_dataset(net, X, codes, weights, learning=True)
+
+    def _train(
+        self,
+        net: PatchNet,
+        data: PatchDataset,
+        n_epochs: int,
+        callbacks: list[Any],
+        rng: np.random.RandomState,
+    ) -> None:
+        data = data.subset(data.rows, self._augmenter(rng))
+        net.train_epochs(data, n_epochs, callbacks, seed=rng.randint(2**31))
+
+    def _cross_fitted_gate(
+        self, pixels: TrainingPixels, folds: list[Rows], net: PatchNet, rng: np.random.RandomState
+    ) -> float:
+        """Choose the gate on folds that networks and linear maps like the net's have not seen.
+
+        Their networks train as many epochs as it did. Folds after Ctrl-C do not count.
+        """
+        found: list[tuple[np.ndarray, np.ndarray]] = []
+        device = torch.device(net.device)
+        for number, (training, held) in enumerate([] if net.interrupted_ else folds, 1):
+            fold_net, data = self._prepared(pixels, training, device)
+            callbacks = self._callbacks(f"fold {number} of {len(folds)}")
+            n_epochs = len(net.history)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", TrainingInterrupted)
+                    self._train(fold_net, data.subset(training), n_epochs, callbacks, rng)
+            except (KeyboardInterrupt, TrainingInterrupted):
+                warnings.warn(
+                    f"Training was interrupted in fold {number} of the {len(folds)} that choose"
+                    f" the gate of the shortcut: {len(found)} have chosen it.",
+                    TrainingInterrupted,
+                    stacklevel=2,
+                )
+                break
+            fit_linear(fold_net, *pixels.spectra_of(training), self.shortcut_C)
+            found.append((hits(fold_net, data.subset(held)), pixels.weights[held]))
+        if not found:
+            return 0.5
+        each_hits, each_weights = zip(*found, strict=True)
+        return best_gate(np.hstack(each_hits), np.hstack(each_weights))
+
+    def _callbacks(self, title: str) -> list[Any]:
+        """Those of every training, whose progress bar has this title."""
         callbacks: list[Any] = [EpochRecorder()]
         if self.lr_schedule != "constant":
             callbacks.append(schedule_callback(self.lr_schedule, self.max_epochs))
         if self.verbose == 1:
-            callbacks.append(EpochBar(self.max_epochs, type(self).__name__))
-        if self.early_stopping:
-            callbacks.append(early_stopping_callback(self.n_iter_no_change))
-        return callbacks + self._users()
+            callbacks.append(EpochBar(self.max_epochs, title))
+        return callbacks
 
     def _users(self) -> list[Any]:
         """Copies of the user's callbacks, since skorch writes state into them."""

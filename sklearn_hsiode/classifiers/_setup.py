@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import signature
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
 #: Constraints of the parameters that all classifiers share.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "shortcut": ["boolean"],
+    "gate": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
     "shortcut_C": [Interval(Real, 0, None, closed="neither")],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "lr": [Interval(Real, 0, None, closed="neither")],
@@ -77,6 +78,36 @@ OWN_PARAMETERS = {
     "verbose",
     "warm_start",
 }
+
+
+class TrainingPixels(NamedTuple):
+    """The pixels of a fit.
+
+    Attributes
+    ----------
+    X : PatchSamples or array of shape (n, bands, size, size)
+        Their patches.
+    codes : array of shape (n,)
+        Codes of their classes.
+    classes : array of shape (n_classes,)
+        Labels of the codes.
+    weights : array of shape (n,)
+        Weights in the loss.
+    """
+
+    X: PatchSamples | np.ndarray
+    codes: np.ndarray
+    classes: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Numbers of all rows."""
+        return np.arange(len(self.codes))
+
+    def spectra_of(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Spectra in the centres of some patches, codes and weights."""
+        return centre_spectra(self.X, rows), self.codes[rows], self.weights[rows]
 
 
 def store_parameters(estimator: Any, arguments: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode.classifiers._net import PatchNet
 
-# Shares of the network among which held-out pixels choose.
+#: Shares of the network among which held-out pixels choose.
 GATES = torch.linspace(0, 1, 9).tolist()
 # Logit of a class that no pixel of the regression has; the largest of the others is never below 0.
 ABSENT = -30.0
@@ -23,48 +23,32 @@ def logistic_regression(C: float = 1.0) -> LogisticRegression:
     return LogisticRegression(C=C, solver="newton-cg", max_iter=500)
 
 
-def fit_shortcut(
+def fit_linear(
     net: PatchNet,
-    data: PatchDataset,
     spectra: np.ndarray,
-    training: np.ndarray,
-    validation: np.ndarray,
+    codes: np.ndarray,
+    weights: np.ndarray,
     C: float,
 ) -> None:
-    """Give a trained net its linear map and the gate that blends the two.
-
-    The gate is chosen with a linear map of the pixels that trained. Then the map is fitted to all.
+    """Fit the linear map of a net.
 
     Parameters
     ----------
     net : PatchNet
         Its module has a shortcut.
-    data : PatchDataset
-        All patches, with their classes and weights.
     spectra : array of shape (n, bands)
         Those in the centres of the patches, as they are in the scene.
-    training, validation : array of int
-        Rows that trained, and rows that are held out.
+    codes : array of int
+        Codes of their classes.
+    weights : array of shape (n,)
+        Weights of the pixels in the loss.
     C : float
         Inverse of the strength of the regression's L2 penalty.
-
-    Raises
-    ------
-    ValueError
-        When the network's output is not finite on a patch that is held out.
     """
     module = net.plain_module_
-    codes, weights = data.codes.cpu().numpy(), data.weights.cpu().double().numpy()
-
-    def fit_to(rows: np.ndarray | slice) -> None:
-        of_rows = spectra[rows], codes[rows], weights[rows]
-        module.set_shortcut(*_regression(*of_rows, module.n_classes, C))
-
     # The order of a sum depends on the number of threads, which is that of PyTorch here.
     with threadpool_limits(torch.get_num_threads(), user_api="blas"):
-        fit_to(training)
-        choose_gate(net, data.subset(validation))
-        fit_to(slice(None))
+        module.set_shortcut(*_regression(spectra, codes, weights, module.n_classes, C))
 
 
 def _regression(
@@ -86,8 +70,39 @@ def _regression(
     return coef, intercept - coef @ scaler.mean_
 
 
-def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
-    """Set the gate to the share of the network that classifies some patches rightly.
+def hits(net: PatchNet, data: PatchDataset) -> np.ndarray:
+    """Tell which patches a net classifies rightly with each gate of :data:`GATES`.
+
+    Parameters
+    ----------
+    net : PatchNet
+        Trained, with a linear map. Its gate is changed.
+    data : PatchDataset
+        Patches and their classes.
+
+    Returns
+    -------
+    hits : bool array of shape (n_gates, n)
+
+    Raises
+    ------
+    ValueError
+        When the network's output is not finite.
+    """
+    gate = net.plain_module_.gate
+    codes = data.codes[data.rows].cpu()
+    gate.fill_(0)
+    linear = net.logits(data).double()
+    gate.fill_(1)
+    network = net.logits(data).double()
+    if not network.isfinite().all():
+        raise net.divergence()
+    blends = (torch.lerp(linear, network, share) for share in GATES)
+    return np.stack([(logits.argmax(1) == codes).numpy() for logits in blends])
+
+
+def best_gate(hits: np.ndarray, weights: np.ndarray) -> float:
+    """Choose the share of the network that classifies held-out pixels rightly.
 
     Of the shares whose accuracy is within one standard error of the highest, the one closest to
     1/2 (the one-standard-error rule of Breiman et al., "Classification and regression trees",
@@ -97,33 +112,23 @@ def choose_gate(net: PatchNet, held_out: PatchDataset) -> None:
 
     Parameters
     ----------
-    net : PatchNet
-        Trained, and with a linear map of pixels other than the ones held out.
-    held_out : PatchDataset
-        Patches that neither has trained on.
+    hits : bool array of shape (n_gates, n)
+        Which pixels each gate of :data:`GATES` classifies rightly, by parts that have not trained
+        on them.
+    weights : array of shape (n,)
+        Weights of the pixels.
 
-    Raises
-    ------
-    ValueError
-        When the network's output is not finite.
+    Returns
+    -------
+    gate : float
     """
-    gate = net.plain_module_.gate
-    codes = held_out.codes[held_out.rows].cpu()
-    weights = held_out.weights[held_out.rows].cpu().double()
-    gate.fill_(0)
-    linear = net.logits(held_out).double()
-    gate.fill_(1)
-    network = net.logits(held_out).double()
-    if not network.isfinite().all():
-        raise net.divergence()
-    weights /= weights.sum()
-    blends = (torch.lerp(linear, network, share) for share in GATES)
-    accuracies = [float(weights @ (logits.argmax(1) == codes).double()) for logits in blends]
-    highest = min(max(accuracies), 1.0)
-    error = (highest * (1 - highest) * float(weights @ weights)) ** 0.5
+    weights = weights / weights.sum()
+    accuracies = hits @ weights
+    highest = min(accuracies.max(), 1.0)
+    error = np.sqrt(highest * (1 - highest) * (weights @ weights))
     close = [
-        share
-        for share, accuracy in zip(GATES, accuracies, strict=True)
+        gate
+        for gate, accuracy in zip(GATES, accuracies, strict=True)
         if accuracy >= highest - error - 1e-9
     ]
-    gate.fill_(min(close, key=lambda share: abs(share - 0.5)))
+    return min(close, key=lambda gate: abs(gate - 0.5))

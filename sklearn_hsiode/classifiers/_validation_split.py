@@ -1,4 +1,4 @@
-"""held_out: which training pixels validate instead."""
+"""held_out and cross_fitting_folds: which training pixels are held out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import StratifiedKFold
 
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples
@@ -13,6 +14,8 @@ from sklearn_hsiode.model_selection import SpatialBlockKFold
 from sklearn_hsiode.model_selection._overlap import near
 
 Rows = tuple[np.ndarray, np.ndarray]
+# Cross-fitting holds out each third once.
+N_FOLDS = 3
 
 
 def held_out(
@@ -56,58 +59,136 @@ def held_out(
         When there is nothing to hold out.
     """
     if not isinstance(validation, str):
-        return _first_split(X, y, validation)
+        folds = [_with_all_classes(next(iter(validation.split(_places(X), y))), y)]
+        return _of_splitter(folds, validation)[0]
     if validation == "blocks" and isinstance(X, PatchSamples):
-        found = _block_fold(X, y, fraction, rng)
+        n_folds = max(2, round(1 / fraction))
+        folds = _blocks(X, y, n_folds, rng)
+
+        def rank(fold: Rows) -> tuple[float, ...]:
+            n_trained, n_held = (len(np.unique(y[rows])) for rows in fold)
+            return -n_trained, -n_held, abs(len(fold[1]) / len(y) - fraction)
+
+        apart = (_apart(X, fold, y) for fold in sorted(folds, key=rank))
+        found = next((fold for fold in apart if len(fold[1])), None)
         if found is not None:
             return found
+        _warn_of_too_little_ground(X, n_folds)
     held = _drawn(y, fraction, rng)
     return np.setdiff1d(np.arange(len(y)), held), held
 
 
-def _first_split(X: PatchSamples | np.ndarray, y: np.ndarray, splitter: Any) -> Rows:
-    pixels = X.pixels if isinstance(X, PatchSamples) else X
-    training, held = next(iter(splitter.split(pixels, y)))
-    training = np.union1d(training, np.flatnonzero(_is_untrained(y, training)))
-    held = np.setdiff1d(held, training)
-    if not len(held):
+def cross_fitting_folds(
+    X: PatchSamples | np.ndarray, y: np.ndarray, *, validation: Any, rng: np.random.RandomState
+) -> list[Rows]:
+    """Split the pixels of a training into folds, each of which is held out once.
+
+    Every class trains in every fold: pixels of a class that would not train instead of being
+    held out.
+
+    Parameters
+    ----------
+    X : PatchSamples or array of shape (n, bands, size, size)
+        The patches of the training.
+    y : array of shape (n,)
+        Their labels.
+    validation : {"blocks", "random"} or splitter
+        As :func:`held_out` takes it: three folds of blocks of ground, three of random pixels with
+        as many of each class, or all splits of a splitter.
+    rng : RandomState
+        Deals blocks and pixels to the folds.
+
+    Returns
+    -------
+    folds : list of (training, held out)
+        Arrays of row numbers in ascending order, at least one of each.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to hold out.
+    """
+    if not isinstance(validation, str):
+        splits = validation.split(_places(X), y)
+        return _of_splitter([_with_all_classes(fold, y) for fold in splits], validation)
+    if validation == "blocks" and isinstance(X, PatchSamples):
+        apart = [_apart(X, fold, y) for fold in _blocks(X, y, N_FOLDS, rng)]
+        found = [fold for fold in apart if len(fold[1])]
+        if found:
+            return found
+        _warn_of_too_little_ground(X, N_FOLDS)
+    most = int(np.unique(y, return_counts=True)[1].max())
+    if most < 2:
+        raise _nothing_to_hold_out()
+    stratified = StratifiedKFold(min(N_FOLDS, most), shuffle=True, random_state=rng)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # it trains in all folds
+        folds = [_with_all_classes(fold, y) for fold in stratified.split(np.zeros(len(y)), y)]
+    return [fold for fold in folds if len(fold[1])]
+
+
+def _places(X: PatchSamples | np.ndarray) -> PixelSamples | np.ndarray:
+    """What a splitter is given: pixels that know where they lie, or arrays as they are."""
+    return X.pixels if isinstance(X, PatchSamples) else X
+
+
+def _of_splitter(folds: list[Rows], splitter: Any) -> list[Rows]:
+    """The folds of a splitter that hold something out."""
+    found = [fold for fold in folds if len(fold[1])]
+    if not found:
         raise ValueError(
-            f"validation is a {type(splitter).__name__} whose first split holds out no pixel of a"
-            " class that it also trains: choose another splitter, or validation='random'."
+            f"validation is a {type(splitter).__name__} that holds out no pixel of a class that it"
+            " also trains: choose another splitter, or validation='random'."
         )
-    return training, held
+    return found
 
 
-def _block_fold(
-    patches: PatchSamples, y: np.ndarray, fraction: float, rng: np.random.RandomState
-) -> Rows | None:
-    """The fold that trains most classes, holds out most, and is closest to the wanted share."""
-    pixels, buffer = patches.pixels, patches.patch_size - 1
-    n_folds = max(2, round(1 / fraction))
+def _blocks(
+    patches: PatchSamples, y: np.ndarray, n_folds: int, rng: np.random.RandomState
+) -> list[Rows]:
+    """Folds of blocks of ground, or none."""
     try:
         # Without the warning of split: a class that it would name trains here.
-        folds = SpatialBlockKFold(n_folds, "auto", buffer, rng)._folds(pixels, y)
+        return SpatialBlockKFold(n_folds, "auto", patches.patch_size - 1, rng)._folds(
+            patches.pixels, y
+        )
     except ValueError:
-        folds = []
+        return []
 
-    def rank(fold: Rows) -> tuple[float, ...]:
-        n_trained, n_held = (len(np.unique(y[rows])) for rows in fold)
-        return -n_trained, -n_held, abs(len(fold[1]) / len(y) - fraction)
 
-    for training, held in sorted(folds, key=rank):
-        untrained = np.flatnonzero(_is_untrained(y, training))
-        too_near = near(PixelSamples(pixels.scene, pixels.positions[untrained]), buffer)
-        held = held[~too_near[pixels.rows[held], pixels.cols[held]]]
-        if len(held):
-            return np.union1d(training, untrained), held
+def _with_all_classes(fold: Rows, y: np.ndarray) -> Rows:
+    """A fold in which the pixels of a class that would not train do."""
+    training, held = fold
+    training = np.union1d(training, np.flatnonzero(_is_untrained(y, training)))
+    return training, np.setdiff1d(held, training)
+
+
+def _apart(patches: PatchSamples, fold: Rows, y: np.ndarray) -> Rows:
+    """The same, without the held-out pixels whose patches these then touch."""
+    pixels, buffer = patches.pixels, patches.patch_size - 1
+    untrained = np.flatnonzero(_is_untrained(y, fold[0]))
+    too_near = near(PixelSamples(pixels.scene, pixels.positions[untrained]), buffer)
+    training, held = _with_all_classes(fold, y)
+    return training, held[~too_near[pixels.rows[held], pixels.cols[held]]]
+
+
+def _warn_of_too_little_ground(patches: PatchSamples, n_folds: int) -> None:
     warnings.warn(
-        f"validation='blocks' cannot hold out one of {n_folds} parts of the ground, {buffer} pixels"
-        f" away from all others, for the {len(y)} training pixels lie in too few places, or too"
-        " close together: pixels among those that train are held out instead. Label more ground,"
-        " make validation_fraction larger or the patches smaller, or pass validation='random'.",
-        stacklevel=2,
+        f"validation='blocks' cannot hold out one of {n_folds} parts of the ground,"
+        f" {patches.patch_size - 1} pixels away from all others, for the {len(patches)} training"
+        " pixels lie in too few places, or too close together: pixels among those that train are"
+        " held out instead. Label more ground, make the patches smaller, make validation_fraction"
+        " larger where that is the part to hold out, or pass validation='random'.",
+        stacklevel=3,
     )
-    return None
+
+
+def _nothing_to_hold_out() -> ValueError:
+    return ValueError(
+        "early_stopping=True needs a class with two pixels at least, one of them to be held out,"
+        " and so does a shortcut with gate='auto': label more pixels, or set early_stopping=False"
+        " and a gate between 0 and 1."
+    )
 
 
 def _drawn(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.ndarray:
@@ -117,11 +198,7 @@ def _drawn(y: np.ndarray, fraction: float, rng: np.random.RandomState) -> np.nda
     chosen = [rows[: min(n, len(rows) - 1)] for rows, n in zip(members, counts, strict=True)]
     held = np.sort(np.concatenate(chosen))
     if not len(held):
-        raise ValueError(
-            "early_stopping=True needs a class with two pixels at least, one of them for"
-            " validation, and so does shortcut=True: label more pixels, or set"
-            " early_stopping=False and shortcut=False."
-        )
+        raise _nothing_to_hold_out()
     return held
 
 

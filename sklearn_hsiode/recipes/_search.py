@@ -124,7 +124,11 @@ class GridSearch(_WithBar, GridSearchCV):  # type: ignore[misc]
 
 
 class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
-    """:class:`~sklearn.model_selection.HalvingGridSearchCV` with a progress bar."""
+    """:class:`~sklearn.model_selection.HalvingGridSearchCV` with a progress bar.
+
+    While candidates are compared, they have the parameters in `while_comparing`; the best is then
+    fitted with those of `estimator` in their place.
+    """
 
     def __init__(
         self,
@@ -135,6 +139,7 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         min_resources: int,
         max_resources: int,
         factor: int,
+        while_comparing: dict[str, Any] | None = None,
         scoring: Any = None,
         cv: Any = None,
         n_jobs: int | None = None,
@@ -152,4 +157,19 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
             n_jobs=n_jobs,
             error_score="raise",
         )
+        self.while_comparing = while_comparing
         self.progress = progress
+
+    def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
+        compared: list[dict[str, Any]] = []
+
+        def evaluate(candidates: Iterable[dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
+            candidates = [candidate | (self.while_comparing or {}) for candidate in candidates]
+            compared.extend(candidates)
+            return evaluate_candidates(candidates, *args, **kwargs)
+
+        super()._run_search(evaluate, callback_ctx=callback_ctx)
+        # scikit-learn takes best_params_, with which it fits the best, from these.
+        for candidate in compared:
+            for name in self.while_comparing or {}:
+                del candidate[name]

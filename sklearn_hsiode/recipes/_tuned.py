@@ -56,8 +56,9 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     All names choose among the same views of the spectrum (the bands, the slope of their
     logarithm, the logarithm beside its slope), by accuracy on blocks of ground that are held out
     of the training pixels. The networks choose their patch size as well, 3 or 5, by successive
-    halving over epochs [1]_; the others choose the strength of their regularisation. Then the
-    best is fitted on all training pixels.
+    halving over epochs [1]_, in which network and shortcut have equal shares; the others choose
+    the strength of their regularisation. Then the best is fitted on all training pixels, a
+    network with the `gate` that it chooses there.
 
     Parameters
     ----------
@@ -137,5 +138,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
         min_resources=EPOCHS[0],
         max_resources=EPOCHS[1],
         factor=EPOCHS[1] // EPOCHS[0],
+        # Only the best chooses its gate, which takes three more trainings.
+        while_comparing={"network__gate": 0.5},
         **settings,
     )

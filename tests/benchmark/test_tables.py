@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,17 @@ def test_a_table_has_a_row_per_class_and_one_per_figure(named_scene, runs):
     assert list(table) == ["class", *NAMES, *figures]
     assert table["class"] == ["ODE-net", "SVM", "mine"]
     assert table["parameters"] == ["232,080", "", "12"]
+
+
+def test_parameters_are_those_of_the_smallest_and_of_the_largest_network(named_scene, runs):
+    networks = [
+        replace(run, n_parameters=run.n_parameters + 1_000 * (3 - run.split))
+        for run in runs
+        if run.model == "ode-net"
+    ]
+    for order in (networks, networks[::-1]):
+        table = cells(results_table(named_scene, order))
+        assert table["parameters"] == ["233,080 to 235,080"]
 
 
 def test_cells_are_mean_and_population_deviation_over_the_runs(named_scene, runs):

@@ -27,6 +27,19 @@ class SpectralCNN(nn.Module):
         return self.layers(patches[:, None, :, centre, centre])
 
 
+class Given(nn.Module):
+    """A network with given weights, which tells how far a pixel lies from given spectra."""
+
+    def __init__(self, n_bands, n_classes, spectra, scale):
+        super().__init__()
+        self.spectra = nn.Parameter(torch.as_tensor(spectra))
+        self.scale = scale
+
+    def forward(self, patches):
+        centre = patches.shape[2] // 2
+        return -self.scale * torch.cdist(patches[:, :, centre, centre], self.spectra)
+
+
 class Normalised(nn.Module):
     """A network with a batch normalisation and dropout."""
 

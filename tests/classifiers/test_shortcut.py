@@ -9,7 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
-from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import make_pipeline
@@ -25,8 +24,9 @@ from sklearn_hsiode import (
     predict_map,
     save_model,
 )
+from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.datasets import make_scene
-from tests.classifiers.networks import Linear, Negated, SpectralCNN, Stemmed
+from tests.classifiers.networks import Given, Linear, Negated, SpectralCNN, Stemmed
 
 SCENE = make_scene((28, 28), n_bands=12, n_classes=4, random_state=0)
 X, Y = SCENE.labeled_pixels()
@@ -52,10 +52,16 @@ def own(network, **parameters):
     return PatchNetClassifier(network, **(DOUBLE | {"shortcut": True} | parameters))
 
 
-def regression(C=0.1, **parameters):
+def regression(C=1.0, **parameters):
     """The logistic regression that a shortcut is."""
     logistic = LogisticRegression(C=C, solver="newton-cg", max_iter=500, **parameters)
     return make_pipeline(StandardScaler(), logistic)
+
+
+def knowing(scale):
+    """Arguments of a network that knows the mean spectra of the classes."""
+    means = np.array([SPECTRA[label == Y].mean(axis=0) for label in np.unique(Y)])
+    return {"spectra": means, "scale": scale / np.ptp(means)}
 
 
 def module_of(model):
@@ -141,8 +147,7 @@ def test_two_classes_have_one_map_between_them():
 @pytest.mark.parametrize("kept", [1, 2, 3])
 def test_classes_without_any_weight_are_not_predicted(kept):
     class_weight = {label: float(label <= kept) for label in (1, 2, 3, 4)}
-    # So that the pixels that are held out have weights.
-    model = ode_net(class_weight=class_weight, validation_fraction=0.5).fit(patches_of(), Y)
+    model = ode_net(class_weight=class_weight).fit(patches_of(), Y)
     probabilities = with_gate(model, 0).predict_proba(patches_of())
     assert probabilities[:, kept:].max() < 1e-9
     if kept > 1:
@@ -159,6 +164,8 @@ def test_a_class_with_a_single_pixel_is_in_the_map():
 
 
 # The gate
+
+NO_FOLD = r"(?s)leaves no fold with weights.*pass a gate between 0 and 1"
 
 
 @settings(deadline=None, max_examples=15)
@@ -189,30 +196,31 @@ def test_with_the_gate_at_one_it_is_the_network(blended):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("max_epochs", [1, 12])
-@pytest.mark.parametrize("new", [ode_net, res_net])
+@pytest.mark.parametrize("scale", [1.0, 30.0])
 def test_the_gate_is_near_one_half_among_those_as_good_as_the_best_on_held_out_pixels(
-    new, max_epochs, weighted
+    scale, weighted
 ):
-    weights = np.random.default_rng(0).exponential(size=len(Y)) if weighted else np.ones(len(Y))
-    is_held = np.arange(len(Y)) % 4 == 0
-    splitter = PredefinedSplit(np.where(is_held, 0, -1))
-    patches = patches_of()
-    model = new(validation=splitter, max_epochs=max_epochs, batch_size=16)
-    model.fit(patches, Y, sample_weight=weights)
-    trained = weights[~is_held] / weights[~is_held].mean()
-    first = regression().fit(
-        SPECTRA[~is_held], Y[~is_held], logisticregression__sample_weight=trained
-    )
-    linear = first.decision_function(SPECTRA[is_held])
-    network = with_gate(model, 1).predict_log_proba(patches)[is_held]
+    rng = np.random.default_rng(0)
+    weights = rng.exponential(size=len(Y)) if weighted else np.ones(len(Y))
+    splitter = PredefinedSplit(rng.integers(-1, 4, len(Y)))
+    model = own(Given, network_params=knowing(scale), validation=splitter, lr=1e-30)
+    model.set_params(standardize=False).fit(SPECTRA, Y, sample_weight=weights)
+    network = with_gate(model, 1).predict_log_proba(SPECTRA)
     gates = np.arange(9) / 8
-    blends = [(1 - gate) * linear + gate * network for gate in gates]
-    right = [model.classes_[blend.argmax(axis=1)] == Y[is_held] for blend in blends]
-    accuracies = np.average(right, axis=1, weights=weights[is_held])
+    right, held_out_weights = [], []
+    for train, held in splitter.split():
+        trained = weights[train] / weights[train].mean()
+        linear = regression().fit(
+            SPECTRA[train], Y[train], logisticregression__sample_weight=trained
+        )
+        linear = linear.decision_function(SPECTRA[held])
+        blends = [(1 - gate) * linear + gate * network[held] for gate in gates]
+        right.append([model.classes_[blend.argmax(axis=1)] == Y[held] for blend in blends])
+        held_out_weights.append(weights[held])
+    weights = np.concatenate(held_out_weights)
+    accuracies = np.average(np.hstack(right), axis=1, weights=weights)
     highest = accuracies.max()
-    n_effective = weights[is_held].sum() ** 2 / (weights[is_held] ** 2).sum()
-    error = np.sqrt(highest * (1 - highest) / n_effective)
+    error = np.sqrt(highest * (1 - highest) * (weights**2).sum()) / weights.sum()
     good = gates[accuracies >= highest - error - 1e-9]
     assert model.gate_ == good[np.abs(good - 0.5).argmin()]
 
@@ -226,27 +234,94 @@ def test_a_network_that_knows_more_opens_the_gate_and_one_that_knows_less_closes
     patches = patches_of(pixels=pixels)
     assert ode_net(max_epochs=10, lr=1e-2).fit(patches, y).gate_ >= 0.5
     assert ode_net(max_epochs=1, lr=1e-9).fit(patches, rng.permutation(y)).gate_ <= 0.5
-    assert ode_net(max_epochs=1, lr=1e-9).fit(patches_of(), Y).gate_ <= 0.25
+    wrong = knowing(scale=100)
+    wrong["spectra"] = wrong["spectra"][::-1].copy()
+    assert own(Given, network_params=wrong, lr=1e-30, standardize=False).fit(SPECTRA, Y).gate_ == 0
 
 
-def test_what_is_held_out_for_the_gate_does_not_train_the_network():
-    is_held = np.arange(len(Y)) % 4 == 0
-    splitter = PredefinedSplit(np.where(is_held, 0, -1))
-    model = ode_net(validation=splitter)
-    found = with_gate(model.fit(SPECTRA, Y), 1).predict_proba(SPECTRA)
-    altered = np.where(is_held[:, None], -100 * SPECTRA, SPECTRA)
-    again = with_gate(clone(model).fit(altered, Y), 1).predict_proba(SPECTRA)
-    np.testing.assert_array_equal(found, again)
+class Watched(SpectralCNN):
+    """A network that remembers the first bands of the spectra that it has trained on."""
+
+    made: list = []
+
+    def __init__(self, n_bands, n_classes):
+        super().__init__(n_bands, n_classes)
+        self.seen, self.n_steps = set(), 0
+        self.made.append(self)
+
+    def forward(self, patches):
+        if self.training:
+            self.seen.update(patches[:, 0, 0, 0].tolist())
+            self.n_steps += 1
+        return super().forward(patches)
 
 
-def test_weights_of_zero_for_all_that_is_held_out_are_an_error():
-    is_held = np.arange(len(Y)) % 4 == 0
-    model = ode_net(validation=PredefinedSplit(np.where(is_held, 0, -1)))
-    with pytest.raises(ValueError, match=r"every pixel that is held out.*shortcut=False"):
-        model.fit(SPECTRA, Y, sample_weight=~is_held)
-    with pytest.raises(ValueError, match="zero for every training pixel"):
-        model.fit(SPECTRA, Y, sample_weight=is_held)
-    assert model.set_params(shortcut=False).fit(SPECTRA, Y, sample_weight=is_held).gate_ == 1
+@pytest.fixture(name="made")
+def _made(monkeypatch):
+    monkeypatch.setattr(Watched, "made", [])
+    return Watched.made
+
+
+def watched(**parameters):
+    return own(Watched, mixup=0, standardize=False, augment=False, **parameters)
+
+
+@pytest.mark.parametrize("validation", ["random", PredefinedSplit(np.arange(len(Y)) % 5 - 1)])
+def test_the_network_trains_on_all_pixels_and_another_for_each_fold_on_the_others(made, validation):
+    numbers = np.arange(len(Y))
+    watched(validation=validation).fit(np.column_stack([numbers, SPECTRA]), Y)
+    values = set(numbers)
+    network, *others = (each.seen for each in made)
+    assert network == values
+    held_out = [values - seen for seen in others]
+    if validation == "random":
+        assert len(held_out) == 3
+        assert [len(held) for held in held_out] == pytest.approx([len(values) / 3] * 3, abs=3)
+        assert set.union(*held_out) == values
+    else:
+        assert held_out == [set(held) for _, held in validation.split()]
+    assert not set.intersection(*held_out)
+
+
+@pytest.mark.parametrize("gate", [0, 0.3, 1])
+def test_a_gate_that_is_given_takes_no_folds(made, gate):
+    model = watched(gate=gate).fit(SPECTRA, Y)
+    assert len(made) == 1
+    assert model.gate_ == pytest.approx(gate)
+    blend = ode_net(gate=gate).fit(SPECTRA, Y)
+    expected = with_gate(ode_net().fit(SPECTRA, Y), gate).predict_proba(SPECTRA)
+    np.testing.assert_array_equal(blend.predict_proba(SPECTRA), expected)
+
+
+def test_beside_a_shortcut_the_network_is_the_one_without():
+    alone = ode_net(shortcut=False, downsampling=False).fit(patches_of(), Y)
+    model = with_gate(ode_net().fit(patches_of(), Y), 1)
+    expected = alone.predict_proba(patches_of())
+    np.testing.assert_array_equal(model.predict_proba(patches_of()), expected)
+
+
+def test_folds_train_as_many_epochs_as_the_network(made):
+    class Stop(skorch.callbacks.Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    model = watched(max_epochs=5, callbacks=[Stop()], batch_size=len(Y)).fit(SPECTRA, Y)
+    assert model.n_iter_ == 2
+    assert [each.n_steps for each in made] == [2, 2, 2, 2]
+
+
+def test_folds_without_any_weight_do_not_count_and_without_others_are_an_error():
+    held = np.arange(len(Y)) % 4
+    model = ode_net(validation=PredefinedSplit(np.where(held == 1, 1, np.where(held == 0, 0, -1))))
+    weights = (held != 0).astype(float)
+    assert model.fit(SPECTRA, Y, sample_weight=weights).gate_ * 8 in range(9)
+    model.set_params(validation=PredefinedSplit(np.where(held == 0, 0, -1)))
+    with pytest.raises(ValueError, match=NO_FOLD):
+        model.fit(SPECTRA, Y, sample_weight=weights)
+    with pytest.raises(ValueError, match=NO_FOLD):
+        model.fit(SPECTRA, Y, sample_weight=1 - weights)
+    assert model.set_params(gate=0.5).fit(SPECTRA, Y, sample_weight=weights).gate_ == 0.5
 
 
 # Training
@@ -267,26 +342,19 @@ def test_early_stopping_looks_at_the_network_alone():
     np.testing.assert_array_equal(found, plain.predict_proba(patches_of()))
 
 
-def test_a_warm_start_holds_out_the_same_pixels_and_fits_map_and_gate_anew():
-    seen = []
-
-    class Spy(skorch.callbacks.Callback):
-        def on_batch_begin(self, net, batch=None, training=False, **kwargs):
-            if training:
-                seen.extend(batch[0]["patches"][:, 0, 0, 0].tolist())
-
-    model = ode_net(warm_start=True, callbacks=[Spy()], augment=False, max_epochs=1)
-    model.fit(SPECTRA, Y)
-    first = sorted(seen)
-    seen.clear()
+def test_a_warm_start_keeps_the_gate_and_fits_the_map_anew(made):
+    model = watched(warm_start=True).fit(SPECTRA, Y)
     module_of(model).gate.fill_(0.25)
     module_of(model).coef.fill_(9)
+    made.clear()
     model.fit(SPECTRA, Y)
-    assert sorted(seen) == first
-    assert model.n_iter_ == 2
+    assert len(made) == 1
+    assert model.gate_ == 0.25
+    assert model.n_iter_ == 4
     module_of(model).gate.fill_(0)
     expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
     np.testing.assert_allclose(model.predict_proba(SPECTRA), expected, rtol=0, atol=1e-9)
+    assert model.set_params(gate=0.75).fit(SPECTRA, Y).gate_ == 0.75
 
 
 def test_a_warm_start_with_and_then_without_a_shortcut_is_refused():
@@ -316,10 +384,26 @@ def test_after_ctrl_c_there_is_a_map_and_a_gate():
     model = ode_net(callbacks=[Interruption()], max_epochs=5)
     with pytest.warns(UserWarning, match="interrupted in epoch 2"):
         model.fit(SPECTRA, Y)
-    assert model.gate_ * 8 in range(9)
+    assert model.gate_ == 0.5  # nothing has chosen it
     module_of(model).gate.fill_(0)
     expected = regression().fit(SPECTRA, Y).predict_proba(SPECTRA)
     np.testing.assert_allclose(model.predict_proba(SPECTRA), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("fold", [1, 3])
+def test_after_ctrl_c_in_a_fold_those_before_choose_the_gate(made, monkeypatch, fold):
+    def forward(self, patches, forward=Watched.forward):
+        if self.training and len(made) == fold + 1:
+            raise KeyboardInterrupt
+        return forward(self, patches)
+
+    monkeypatch.setattr(Watched, "forward", forward)
+    model = watched()
+    said = f"interrupted in fold {fold} of the 3.*: {fold - 1} have chosen it"
+    with pytest.warns(TrainingInterrupted, match=said):
+        model.fit(SPECTRA, Y)
+    assert model.n_iter_ == 2
+    assert model.gate_ * 8 in (range(9) if fold > 1 else [4])
 
 
 def test_a_network_that_fails_on_what_is_held_out_is_an_error():
@@ -398,7 +482,10 @@ def test_its_parameters_are_counted():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("shortcut", "yes"), ("shortcut_C", 0), ("shortcut_C", -1.0), ("shortcut_C", np.inf)],
+    [
+        *(("shortcut", "yes"), ("shortcut_C", 0), ("shortcut_C", -1.0), ("shortcut_C", np.inf)),
+        *(("gate", "open"), ("gate", -0.1), ("gate", 1.1), ("gate", None)),
+    ],
 )
 def test_bad_values_are_errors_that_name_the_parameter(name, value):
     with pytest.raises(ValueError, match=f"'{name}' parameter of ODENetClassifier"):

@@ -20,7 +20,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from sklearn_hsiode import PatchExtractor, Scene
-from sklearn_hsiode.classifiers._validation_split import held_out
+from sklearn_hsiode.classifiers._validation_split import cross_fitting_folds, held_out
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold, patch_overlap
 
@@ -245,6 +245,73 @@ def test_a_class_that_a_splitter_leaves_without_training_pixels_trains(pixels, k
     training, validation = drawn(X if kind == "patches" else np.asarray(X), y, validation=splitter)
     np.testing.assert_array_equal(validation, np.flatnonzero(validates & (y != 3)))
     np.testing.assert_array_equal(training, np.flatnonzero(~validates | (y == 3)))
+
+
+# The folds of a cross-fitting
+
+
+def cross_fitted(X, y, seed=0, *, validation="blocks"):
+    rng = np.random.RandomState(seed)
+    return cross_fitting_folds(X, y, validation=validation, rng=rng)
+
+
+@examples
+@given(training_sets(), seeds, st.sampled_from(["blocks", "random"]))
+def test_every_class_trains_in_every_fold_and_no_row_is_held_out_twice(patches, seed, validation):
+    X, y = patches
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "validation='blocks' cannot")
+        folds = cross_fitted(X, y, seed, validation=validation)
+    assert 1 <= len(folds) <= 3
+    held_out = np.concatenate([held for _, held in folds])
+    assert len(set(held_out)) == len(held_out)
+    for training, held in folds:
+        assert set(y[training]) == set(y)
+        assert len(held)
+        assert not np.isin(held, training).any()
+        assert all((np.diff(part) > 0).all() for part in (training, held))
+
+
+@examples
+@given(training_sets(), seeds)
+def test_in_folds_of_blocks_no_patches_touch(patches, seed):
+    X, y = patches
+    if not folds_of(X, y, seed, 1 / 3):
+        with pytest.warns(UserWarning, match=NO_GROUND):
+            cross_fitted(X, y, seed)
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        folds = cross_fitted(X, y, seed)
+    for training, held in folds if not caught else []:
+        assert patch_overlap(X.pixels[training], X.pixels[held], X.patch_size) == (0, 0)
+
+
+@examples
+@given(training_sets(), seeds)
+def test_random_folds_hold_out_a_third_of_each_class(patches, seed):
+    X, y = patches
+    folds = cross_fitted(np.asarray(X), y, seed)
+    for training, held in folds:
+        np.testing.assert_array_equal(np.sort([*training, *held]), np.arange(len(y)))
+        for label, size in zip(*np.unique(y, return_counts=True), strict=True):
+            if size >= 3:
+                assert abs(np.sum(y[held] == label) - size / 3) < 1
+
+
+def test_all_splits_of_a_splitter_are_folds(pixels):
+    X, y = pixels
+    splitter = SpatialBlockKFold(3, 8, 2)
+    folds = cross_fitted(PatchExtractor(3).fit_transform(X), y, validation=splitter)
+    for fold, expected in zip(folds, splitter.split(X, y), strict=True):
+        for part, rows in zip(fold, expected, strict=True):
+            np.testing.assert_array_equal(part, rows)
+
+
+@pytest.mark.parametrize("validation", ["random", PredefinedSplit([0, 0, 1, 1])])
+def test_where_every_class_has_one_pixel_there_are_no_folds(validation):
+    with pytest.raises(ValueError, match=r"two pixels|holds out no pixel"):
+        cross_fitted(np.zeros((4, 1, 1, 1)), np.arange(4), validation=validation)
 
 
 # In a classifier

@@ -93,6 +93,15 @@ def test_networks_choose_among_small_patches_by_halving_over_epochs(name):
     assert network.class_weight == "effective"
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_candidates_are_compared_with_one_gate_and_the_best_chooses_its_own(name, fitted):
+    model = fitted(name)
+    assert set(model.cv_results_["param_network__gate"]) == {0.5}
+    assert "network__gate" not in model.best_params_
+    assert model.best_estimator_[-1].gate == "auto"
+    assert model.best_estimator_[-1].gate_ * 8 in range(9)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_inner_splits_are_buffered_blocks_that_keep_patches_apart(name, pixels):
     cv = tuned(name).cv
