@@ -89,7 +89,9 @@ def choices_table(runs: Sequence[Run]) -> str:
         and for networks the means of patch size, gate, and overall accuracy in per cent of the
         linear part alone. Empty where no model chose.
     """
-    views = list(dict.fromkeys(name for run in runs for name in run.measured if VIEW in name))
+    views = list(
+        dict.fromkeys(name for run in runs for name in run.measured if name.startswith(VIEW))
+    )
     rows = [
         (
             title_of(model),

@@ -117,7 +117,7 @@ def _difference(name: str, reference: dict[int, Run], others: Sequence[Run]) -> 
     if n_splits > 1:
         ratio = np.mean([own.n_test / own.n_train for own, _ in pairs])
         error = ahead.std(ddof=1) * np.sqrt(1 / n_splits + ratio)
-        if error > 0:
+        if error > 1e-9 * abs(ahead.mean()):  # not only by rounding
             p = 2 * stats.t.sf(abs(ahead.mean() / error), n_splits - 1)
     return PairedDifference(
         name, *map(float, (ahead.mean(), error, p, np.mean(ahead > 0), ahead.min()))

@@ -87,3 +87,10 @@ def early_stopping_callback(patience: int) -> EarlyStopping:
     return EarlyStopping(
         "valid_acc", patience=patience, lower_is_better=False, load_best=True, threshold=0.0
     )
+
+
+def epochs_kept(net: Any) -> int:
+    """Epochs behind the weights of a net that has trained, with early stopping up to the best."""
+    if net.train_split is None:
+        return len(net.history)
+    return int(np.argmax(net.history[:, "valid_acc"])) + 1

@@ -104,17 +104,3 @@ def check_weights(weights: np.ndarray, training: np.ndarray) -> None:
     """Refuse weights that leave nothing to train on."""
     if not weights[training].sum() > 0:
         raise ValueError("sample_weight times class_weight is zero for every training pixel.")
-
-
-def check_folds(
-    folds: list[tuple[np.ndarray, np.ndarray]], weights: np.ndarray
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return the folds in which something trains and something is held out to choose a gate by."""
-    found = [fold for fold in folds if all(weights[rows].sum() > 0 for rows in fold)]
-    if not found:
-        raise ValueError(
-            "sample_weight times class_weight leaves no fold with weights above zero both where it"
-            " trains and where it is held out, to choose the gate of the shortcut: give more"
-            " pixels a weight, or pass a gate between 0 and 1."
-        )
-    return found

@@ -23,12 +23,13 @@ shortcut : bool, default=<shortcut>
 shortcut_C : float, default=1.0
     Inverse strength of the L2 penalty of that regression, its `C`.
 gate : float or "auto", default="auto"
-    Share of the network beside its `shortcut`: 0 is the regression alone, 1 the network alone.
-    "auto" chooses it by cross-fitting: for each of three folds, which `validation` makes, another
-    network and another regression are fitted to the rest, and tell the classes of the fold. Of
-    nine shares from 0 to 1 whose accuracy on all folds, with the weights of the loss, is within a
-    standard error of the highest, it is the one closest to 1/2. That makes a fit three times as
-    long. With `warm_start` it stays that of the first fit.
+    Share of the network beside its `shortcut`: 0 is the regression alone, 1 the network alone;
+    the network trains in any case. "auto" chooses it by cross-fitting: for each of three folds,
+    which `validation` makes, another network and another regression are fitted to the rest, and
+    tell the classes of the fold. Of nine shares from 0 to 1 whose accuracy on all folds, with the
+    weights of the loss, is within a standard error of the highest, it is the one closest to 1/2.
+    That makes a fit three times as long. `callbacks` do not see the folds: where they change how
+    a network trains, pass a gate. With `warm_start`, a gate that was chosen once stays.
 optimizer : {"sgd", "adam", "adamw"} or class, default="adamw"
     "sgd" has momentum 0.9, as in the paper. A class is one of :mod:`torch.optim`.
 lr : float, default=3e-3
@@ -72,7 +73,8 @@ validation : {"blocks", "random"} or splitter, default="blocks"
     warning says so and pixels are drawn; so they are of arrays, which do not know where they lie.
     "random" draws a share of each class's pixels, whose patches overlap those of the others:
     their score tells when to stop, not how well the model maps. A scikit-learn splitter makes
-    the folds itself, of which early stopping takes the first. Where a class would have no pixel
+    the folds itself, with a seed of its own: early stopping takes the first, and the gate all of
+    them, each with a further training. Where a class would have no pixel
     left to train, its pixels train instead.
 validation_fraction : float, default=0.1
     The share for early stopping; "blocks" are one of ``max(2, round(1 / validation_fraction))``
@@ -108,8 +110,7 @@ verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None
     Seeds weights, order of pixels, validation part, augmentation and mixup. None is a fresh
-    seed each time; NumPy's and PyTorch's global states are never touched. A splitter in
-    `validation` has a seed of its own."""
+    seed each time; NumPy's and PyTorch's global states are never touched."""
 
 FITTED_ATTRIBUTES = """\
 classes_ : array of shape (n_classes,)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -28,11 +27,11 @@ from sklearn_hsiode.classifiers._callbacks import (
     EpochRecorder,
     FitTasks,
     early_stopping_callback,
+    epochs_kept,
     schedule_callback,
 )
 from sklearn_hsiode.classifiers._checks import (
     check_classes,
-    check_folds,
     check_labels,
     check_patches,
     check_weights,
@@ -46,7 +45,8 @@ from sklearn_hsiode.classifiers._devices import (
     resolve_device,
 )
 from sklearn_hsiode.classifiers._docs import with_shared_docs
-from sklearn_hsiode.classifiers._net import PatchNet, TrainingInterrupted
+from sklearn_hsiode.classifiers._gate import cross_fitted_gate
+from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._setup import (
     PRECISIONS,
     TRAINING_CONSTRAINTS,
@@ -57,7 +57,7 @@ from sklearn_hsiode.classifiers._setup import (
     standardize,
     store_parameters,
 )
-from sklearn_hsiode.classifiers._shortcut import best_gate, fit_linear, hits
+from sklearn_hsiode.classifiers._shortcut import fit_linear
 from sklearn_hsiode.classifiers._validation_split import Rows, cross_fitting_folds, held_out
 
 HISTORY = {
@@ -156,6 +156,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     classes_: np.ndarray
     net_: PatchNet
     _patch_shape: tuple[int, ...]
+    _gate_is_chosen: bool
 
     _parameter_constraints: dict[str, list[Any]] = {
         "network": [callable],
@@ -223,8 +224,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
-            On Ctrl-C before an epoch has ended; after that, Ctrl-C ends the training with a
-            warning, and the estimator is fitted.
+            On Ctrl-C before an epoch has ended, or while the regression of a shortcut is fitted;
+            otherwise Ctrl-C ends the training with a warning, and the estimator is fitted.
 
         Warns
         -----
@@ -255,14 +256,18 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 X, y, validation=self.validation, fraction=self.validation_fraction, rng=drawn
             )
         check_weights(weights, training)
-        folds = []
-        if self.shortcut and self.gate == "auto" and previous is None:
+        gate: float | str = self.gate
+        if previous is not None and gate == "auto" and self._gate_is_chosen:
+            gate = self.gate_
+        folds: list[Rows] = []
+        if self.shortcut and gate == "auto":
             # A copy of rng, so that the network trains as it does without a shortcut.
-            folds = cross_fitting_folds(X, y, validation=self.validation, rng=deepcopy(rng))
-            folds = check_folds(folds, weights)
+            folds = cross_fitting_folds(
+                X, y, weights, validation=self.validation, rng=deepcopy(rng)
+            )
         with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
             net, data = self._prepared(pixels, training, device, previous)
-            callbacks = self._callbacks(type(self).__name__)
+            callbacks = self._callbacks(self.max_epochs, type(self).__name__)
             if self.early_stopping:
                 net.train_split = predefined_split(data.subset(validation))
                 callbacks.append(early_stopping_callback(self.n_iter_no_change))
@@ -276,18 +281,14 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 callbacks.append(FitTasks(tasks, about))
             try:
                 self._train(net, data.subset(training), self.max_epochs, callbacks, rng)
-                net.train_split = None  # a fitted estimator holds no pixels
                 if self.shortcut:
-                    fit_linear(net, *pixels.spectra_of(pixels.rows), self.shortcut_C)
-                    gate = self.gate
-                    if gate == "auto" and previous is not None:
-                        gate = float(previous.plain_module_.gate)
-                    elif gate == "auto":
-                        gate = self._cross_fitted_gate(pixels, folds, net, rng)
-                    net.plain_module_.gate.fill_(float(gate))
+                    gate = self._fit_shortcut(net, pixels, folds, gate, rng)
+                    net.plain_module_.gate.fill_(gate)
             finally:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()  # for other processes that train on this GPU
+        net.train_split = None  # a fitted estimator holds no pixels
+        fitted["_gate_is_chosen"] = self.gate == "auto" and not net.interrupted_
         if previous is not None:
             net.prepend_history(previous.history)
         self.__dict__.update(fitted)
@@ -360,6 +361,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 standardize(net, X, np.arange(len(y)))
             data = patch_dataset(net, X, codes, weights, learning=True)
             self._train(net, data, 1, [EpochRecorder(), *self._users()], rng)
+        if first:
+            self._gate_is_chosen = False
         self.net_, self._patch_shape = net, X.shape[2:]
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -498,45 +501,38 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         data = data.subset(data.rows, self._augmenter(rng))
         net.train_epochs(data, n_epochs, callbacks, seed=rng.randint(2**31))
 
-    def _cross_fitted_gate(
-        self, pixels: TrainingPixels, folds: list[Rows], net: PatchNet, rng: np.random.RandomState
+    def _fit_shortcut(
+        self,
+        net: PatchNet,
+        pixels: TrainingPixels,
+        folds: list[Rows],
+        gate: float | str,
+        rng: np.random.RandomState,
     ) -> float:
-        """Choose the gate on folds that networks and linear maps like the net's have not seen.
+        """Fit the regression of a trained net, and return the gate, "auto" from the folds."""
+        fit_linear(net, *pixels.spectra_of(pixels.rows), self.shortcut_C)
+        n_epochs = epochs_kept(net)
 
-        Their networks train as many epochs as it did. Folds after Ctrl-C do not count.
-        """
-        found: list[tuple[np.ndarray, np.ndarray]] = []
-        device = torch.device(net.device)
-        for number, (training, held) in enumerate([] if net.interrupted_ else folds, 1):
-            fold_net, data = self._prepared(pixels, training, device)
-            callbacks = self._callbacks(f"fold {number} of {len(folds)}")
-            n_epochs = len(net.history)
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("error", TrainingInterrupted)
-                    self._train(fold_net, data.subset(training), n_epochs, callbacks, rng)
-            except (KeyboardInterrupt, TrainingInterrupted):
-                warnings.warn(
-                    f"Training was interrupted in fold {number} of the {len(folds)} that choose"
-                    f" the gate of the shortcut: {len(found)} have chosen it.",
-                    TrainingInterrupted,
-                    stacklevel=2,
-                )
-                break
-            fit_linear(fold_net, *pixels.spectra_of(training), self.shortcut_C)
-            found.append((hits(fold_net, data.subset(held)), pixels.weights[held]))
-        if not found:
-            return 0.5
-        each_hits, each_weights = zip(*found, strict=True)
-        return best_gate(np.hstack(each_hits), np.hstack(each_weights))
+        def train(training: np.ndarray, title: str) -> tuple[PatchNet, PatchDataset]:
+            of_fold, data = self._prepared(pixels, training, torch.device(net.device))
+            of_fold.batch_size = min(of_fold.batch_size, len(training))
+            callbacks = self._callbacks(n_epochs, title)
+            self._train(of_fold, data.subset(training), n_epochs, callbacks, rng)
+            return of_fold, data
 
-    def _callbacks(self, title: str) -> list[Any]:
+        if gate == "auto":
+            folds = [] if net.interrupted_ else folds
+            gate, complete = cross_fitted_gate(pixels, folds, train, self.shortcut_C)
+            net.interrupted_ |= not complete
+        return float(gate)
+
+    def _callbacks(self, n_epochs: int, title: str) -> list[Any]:
         """Those of every training, whose progress bar has this title."""
         callbacks: list[Any] = [EpochRecorder()]
         if self.lr_schedule != "constant":
             callbacks.append(schedule_callback(self.lr_schedule, self.max_epochs))
         if self.verbose == 1:
-            callbacks.append(EpochBar(self.max_epochs, title))
+            callbacks.append(EpochBar(n_epochs, title))
         return callbacks
 
     def _users(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The linear shortcut of a network: a logistic regression, and the gate that blends the two."""
+"""The linear shortcut of a network: a logistic regression on the spectrum of the centre pixel."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode.classifiers._net import PatchNet
 
-#: Shares of the network among which held-out pixels choose.
-GATES = torch.linspace(0, 1, 9).tolist()
 # Logit of a class that no pixel of the regression has; the largest of the others is never below 0.
 ABSENT = -30.0
 
@@ -68,67 +65,3 @@ def _regression(
         coef[fitted], intercept[fitted] = logistic.coef_, logistic.intercept_
     coef /= scaler.scale_
     return coef, intercept - coef @ scaler.mean_
-
-
-def hits(net: PatchNet, data: PatchDataset) -> np.ndarray:
-    """Tell which patches a net classifies rightly with each gate of :data:`GATES`.
-
-    Parameters
-    ----------
-    net : PatchNet
-        Trained, with a linear map. Its gate is changed.
-    data : PatchDataset
-        Patches and their classes.
-
-    Returns
-    -------
-    hits : bool array of shape (n_gates, n)
-
-    Raises
-    ------
-    ValueError
-        When the network's output is not finite.
-    """
-    gate = net.plain_module_.gate
-    codes = data.codes[data.rows].cpu()
-    gate.fill_(0)
-    linear = net.logits(data).double()
-    gate.fill_(1)
-    network = net.logits(data).double()
-    if not network.isfinite().all():
-        raise net.divergence()
-    blends = (torch.lerp(linear, network, share) for share in GATES)
-    return np.stack([(logits.argmax(1) == codes).numpy() for logits in blends])
-
-
-def best_gate(hits: np.ndarray, weights: np.ndarray) -> float:
-    """Choose the share of the network that classifies held-out pixels rightly.
-
-    Of the shares whose accuracy is within one standard error of the highest, the one closest to
-    1/2 (the one-standard-error rule of Breiman et al., "Classification and regression trees",
-    1984): the fewer pixels are held out, the more evidence it takes to prefer either part.
-    Accuracy decides rather than a loss, since a network that has learnt from mixed patches is
-    less sure of its classes than the linear map, not worse.
-
-    Parameters
-    ----------
-    hits : bool array of shape (n_gates, n)
-        Which pixels each gate of :data:`GATES` classifies rightly, by parts that have not trained
-        on them.
-    weights : array of shape (n,)
-        Weights of the pixels.
-
-    Returns
-    -------
-    gate : float
-    """
-    weights = weights / weights.sum()
-    accuracies = hits @ weights
-    highest = min(accuracies.max(), 1.0)
-    error = np.sqrt(highest * (1 - highest) * (weights @ weights))
-    close = [
-        gate
-        for gate, accuracy in zip(GATES, accuracies, strict=True)
-        if accuracy >= highest - error - 1e-9
-    ]
-    return min(close, key=lambda gate: abs(gate - 0.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,8 @@ def held_out(
         When there is nothing to hold out.
     """
     if not isinstance(validation, str):
-        folds = [_with_all_classes(next(iter(validation.split(_places(X), y))), y)]
-        return _of_splitter(folds, validation)[0]
+        first = _with_all_classes(X, next(iter(validation.split(_places(X), y))), y)
+        return _of_splitter([first] if len(first[1]) else [], validation)[0]
     if validation == "blocks" and isinstance(X, PatchSamples):
         n_folds = max(2, round(1 / fraction))
         folds = _blocks(X, y, n_folds, rng)
@@ -69,8 +70,8 @@ def held_out(
             n_trained, n_held = (len(np.unique(y[rows])) for rows in fold)
             return -n_trained, -n_held, abs(len(fold[1]) / len(y) - fraction)
 
-        apart = (_apart(X, fold, y) for fold in sorted(folds, key=rank))
-        found = next((fold for fold in apart if len(fold[1])), None)
+        mended = (_with_all_classes(X, fold, y) for fold in sorted(folds, key=rank))
+        found = next((fold for fold in mended if len(fold[1])), None)
         if found is not None:
             return found
         _warn_of_too_little_ground(X, n_folds)
@@ -79,7 +80,12 @@ def held_out(
 
 
 def cross_fitting_folds(
-    X: PatchSamples | np.ndarray, y: np.ndarray, *, validation: Any, rng: np.random.RandomState
+    X: PatchSamples | np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray,
+    *,
+    validation: Any,
+    rng: np.random.RandomState,
 ) -> list[Rows]:
     """Split the pixels of a training into folds, each of which is held out once.
 
@@ -92,6 +98,8 @@ def cross_fitting_folds(
         The patches of the training.
     y : array of shape (n,)
         Their labels.
+    weights : array of shape (n,)
+        Their weights in the loss. Pixels without any are in no fold.
     validation : {"blocks", "random"} or splitter
         As :func:`held_out` takes it: three folds of blocks of ground, three of random pixels with
         as many of each class, or all splits of a splitter.
@@ -108,23 +116,29 @@ def cross_fitting_folds(
     ValueError
         When there is nothing to hold out.
     """
+
+    def mended(folds: Iterable[Rows]) -> list[Rows]:
+        used = ((rows[weights[rows] > 0] for rows in fold) for fold in folds)
+        found = (_with_all_classes(X, (training, held), y) for training, held in used)
+        return [fold for fold in found if all(weights[rows].sum() > 0 for rows in fold)]
+
     if not isinstance(validation, str):
-        splits = validation.split(_places(X), y)
-        return _of_splitter([_with_all_classes(fold, y) for fold in splits], validation)
+        return _of_splitter(mended(validation.split(_places(X), y)), validation)
     if validation == "blocks" and isinstance(X, PatchSamples):
-        apart = [_apart(X, fold, y) for fold in _blocks(X, y, N_FOLDS, rng)]
-        found = [fold for fold in apart if len(fold[1])]
+        found = mended(_blocks(X, y, N_FOLDS, rng))
         if found:
             return found
         _warn_of_too_little_ground(X, N_FOLDS)
+    found = []
     most = int(np.unique(y, return_counts=True)[1].max())
-    if most < 2:
+    if most > 1:
+        stratified = StratifiedKFold(min(N_FOLDS, most), shuffle=True, random_state=rng)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")  # it trains in all
+            found = mended(stratified.split(np.zeros(len(y)), y))
+    if not found:
         raise _nothing_to_hold_out()
-    stratified = StratifiedKFold(min(N_FOLDS, most), shuffle=True, random_state=rng)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # it trains in all folds
-        folds = [_with_all_classes(fold, y) for fold in stratified.split(np.zeros(len(y)), y)]
-    return [fold for fold in folds if len(fold[1])]
+    return found
 
 
 def _places(X: PatchSamples | np.ndarray) -> PixelSamples | np.ndarray:
@@ -133,14 +147,13 @@ def _places(X: PatchSamples | np.ndarray) -> PixelSamples | np.ndarray:
 
 
 def _of_splitter(folds: list[Rows], splitter: Any) -> list[Rows]:
-    """The folds of a splitter that hold something out."""
-    found = [fold for fold in folds if len(fold[1])]
-    if not found:
+    """The folds of a splitter, of which there must be one."""
+    if not folds:
         raise ValueError(
-            f"validation is a {type(splitter).__name__} that holds out no pixel of a class that it"
-            " also trains: choose another splitter, or validation='random'."
+            f"validation is a {type(splitter).__name__} that holds out no pixel, with a weight, of"
+            " a class that it also trains: choose another splitter, or validation='random'."
         )
-    return found
+    return folds
 
 
 def _blocks(
@@ -156,20 +169,16 @@ def _blocks(
         return []
 
 
-def _with_all_classes(fold: Rows, y: np.ndarray) -> Rows:
-    """A fold in which the pixels of a class that would not train do."""
+def _with_all_classes(X: PatchSamples | np.ndarray, fold: Rows, y: np.ndarray) -> Rows:
+    """A fold in which a class that would not train does, and no patch of it is held out."""
     training, held = fold
-    training = np.union1d(training, np.flatnonzero(_is_untrained(y, training)))
-    return training, np.setdiff1d(held, training)
-
-
-def _apart(patches: PatchSamples, fold: Rows, y: np.ndarray) -> Rows:
-    """The same, without the held-out pixels whose patches these then touch."""
-    pixels, buffer = patches.pixels, patches.patch_size - 1
-    untrained = np.flatnonzero(_is_untrained(y, fold[0]))
-    too_near = near(PixelSamples(pixels.scene, pixels.positions[untrained]), buffer)
-    training, held = _with_all_classes(fold, y)
-    return training, held[~too_near[pixels.rows[held], pixels.cols[held]]]
+    untrained = np.flatnonzero(_is_untrained(y, training))
+    training, held = np.union1d(training, untrained), np.setdiff1d(held, untrained)
+    if isinstance(X, PatchSamples):
+        moved = PixelSamples(X.pixels.scene, X.pixels.positions[untrained])
+        too_near = near(moved, X.patch_size - 1)
+        held = held[~too_near[X.pixels.rows[held], X.pixels.cols[held]]]
+    return training, held
 
 
 def _warn_of_too_little_ground(patches: PatchSamples, n_folds: int) -> None:
@@ -186,8 +195,8 @@ def _warn_of_too_little_ground(patches: PatchSamples, n_folds: int) -> None:
 def _nothing_to_hold_out() -> ValueError:
     return ValueError(
         "early_stopping=True needs a class with two pixels at least, one of them to be held out,"
-        " and so does a shortcut with gate='auto': label more pixels, or set early_stopping=False"
-        " and a gate between 0 and 1."
+        " and so does a shortcut with gate='auto', two that have a weight: label more pixels, or"
+        " set early_stopping=False and a gate between 0 and 1."
     )
 
 

@@ -42,6 +42,8 @@ class StandardNormalVariate(SpectralView):
 
     def _view(self, X: np.ndarray) -> np.ndarray:
         # From 0 to 1 first: in these units rounding cannot make a flat spectrum uneven.
+        # Halved, since the span of two finite numbers may not be one.
+        X = X / 2
         darkest = X.min(axis=1, keepdims=True)
         span = X.max(axis=1, keepdims=True) - darkest
         X = (X - darkest) / np.where(span > 0, span, 1)

@@ -8,23 +8,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, check_cv
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, ParameterGrid, check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 
 Evaluate = Callable[..., dict[str, Any]]
-
-
-class _Splits:
-    """Splits that are made once, for all candidates."""
-
-    def __init__(self, splits: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.splits = splits
-
-    def split(self, *args: Any, **kwargs: Any) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The splits, whatever the arguments."""
-        return self.splits
 
 
 class _WithBar:
@@ -56,7 +45,8 @@ class _WithBar:
         KeyboardInterrupt
             On Ctrl-C, also where a candidate has trained some epochs by then.
         """
-        splits = list(check_cv(self.cv, y, classifier=True).split(X, y, params.get("groups")))
+        cv = self.cv
+        splits = list(check_cv(cv, y, classifier=True).split(X, y, params.get("groups")))
         n_classes = len(np.unique(y))
         for number, (train, _) in enumerate(splits):
             if len(np.unique(np.asarray(y)[train])) < min(n_classes, 2):
@@ -65,11 +55,12 @@ class _WithBar:
                     " the pixels lie in too few places. Label more ground, or pass other inner"
                     " splits as cv."
                 )
-        self._splits = _Splits(splits)
+        self.cv = splits  # made once, for all candidates
         try:
             return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
-            del self._splits
+            self.cv = cv
+            vars(self).pop("_checked_cv_orig", None)  # where scikit-learn keeps the rows
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
         # scikit-learn 1.9 passes a context on, in which its callbacks count the candidates.
@@ -94,7 +85,7 @@ class _WithBar:
                 bar.refresh()
                 for number, candidate in enumerate(candidates):
                     more = {key: [values[number]] for key, values in (more_results or {}).items()}
-                    results = evaluate_candidates([candidate], self._splits, more)
+                    results = evaluate_candidates([candidate], cv, more)
                     bar.update()
                 return results
 
@@ -126,8 +117,8 @@ class GridSearch(_WithBar, GridSearchCV):  # type: ignore[misc]
 class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
     """:class:`~sklearn.model_selection.HalvingGridSearchCV` with a progress bar.
 
-    While candidates are compared, they have the parameters in `while_comparing`; the best is then
-    fitted with those of `estimator` in their place.
+    While candidates are compared, they have the parameters in `while_comparing`, which are columns
+    of `cv_results_`; the best is then fitted with those of `estimator` in their place.
     """
 
     def __init__(
@@ -161,15 +152,22 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         self.progress = progress
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
+        fixed = self.while_comparing or {}
+        searched = fixed.keys() & {name for grid in ParameterGrid(self.param_grid) for name in grid}
+        if searched:
+            raise ValueError(
+                f"{', '.join(sorted(searched))} is in param_grid and in while_comparing: to search"
+                " over it, take it out of while_comparing."
+            )
         compared: list[dict[str, Any]] = []
 
         def evaluate(candidates: Iterable[dict[str, Any]], *args: Any, **kwargs: Any) -> Any:
-            candidates = [candidate | (self.while_comparing or {}) for candidate in candidates]
+            candidates = [candidate | fixed for candidate in candidates]
             compared.extend(candidates)
             return evaluate_candidates(candidates, *args, **kwargs)
 
         super()._run_search(evaluate, callback_ctx=callback_ctx)
         # scikit-learn takes best_params_, with which it fits the best, from these.
         for candidate in compared:
-            for name in self.while_comparing or {}:
+            for name in fixed:
                 del candidate[name]

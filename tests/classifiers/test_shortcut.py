@@ -24,6 +24,7 @@ from sklearn_hsiode import (
     predict_map,
     save_model,
 )
+from sklearn_hsiode.classifiers import _gate
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.datasets import make_scene
 from tests.classifiers.networks import Given, Linear, Negated, SpectralCNN, Stemmed
@@ -164,8 +165,6 @@ def test_a_class_with_a_single_pixel_is_in_the_map():
 
 
 # The gate
-
-NO_FOLD = r"(?s)leaves no fold with weights.*pass a gate between 0 and 1"
 
 
 @settings(deadline=None, max_examples=15)
@@ -311,16 +310,42 @@ def test_folds_train_as_many_epochs_as_the_network(made):
     assert [each.n_steps for each in made] == [2, 2, 2, 2]
 
 
-def test_folds_without_any_weight_do_not_count_and_without_others_are_an_error():
+def test_with_early_stopping_folds_train_up_to_the_best_epoch(made):
+    model = watched(max_epochs=12, early_stopping=True, n_iter_no_change=2, lr=0.05)
+    model.set_params(batch_size=len(Y)).fit(SPECTRA, Y)
+    scores = [row["validation_score"] for row in model.history_]
+    assert 1 + np.argmax(scores) < len(scores)
+    assert [each.n_steps for each in made] == [len(scores), *[1 + np.argmax(scores)] * 3]
+
+
+def test_folds_that_are_smaller_than_a_mini_batch_train(made):
+    dropping = {"iterator_train__drop_last": True}
+    model = watched(batch_size=len(Y), net_params=dropping).fit(SPECTRA, Y)
+    assert [each.n_steps for each in made] == [2, 2, 2, 2]
+    assert model.gate_ * 8 in range(9)
+
+
+def test_a_fold_that_diverges_is_an_error_that_names_it():
+    class Rescue(skorch.callbacks.Callback):
+        def on_train_begin(self, net, **kwargs):
+            net.optimizer_.param_groups[0]["lr"] = 1e-3
+
+    model = ode_net(lr=1e30, lr_schedule="constant", optimizer="sgd", callbacks=[Rescue()])
+    with pytest.raises(ValueError, match=r"In fold 1 of 3.*NaN.*a gate between 0 and 1"):
+        model.fit(SPECTRA, Y)
+    assert model.set_params(gate=0.5).fit(SPECTRA, Y).gate_ == 0.5
+
+
+def test_pixels_without_any_weight_are_in_no_fold(made):
     held = np.arange(len(Y)) % 4
-    model = ode_net(validation=PredefinedSplit(np.where(held == 1, 1, np.where(held == 0, 0, -1))))
+    splitter = PredefinedSplit(np.where(held < 2, held, -1))
     weights = (held != 0).astype(float)
-    assert model.fit(SPECTRA, Y, sample_weight=weights).gate_ * 8 in range(9)
-    model.set_params(validation=PredefinedSplit(np.where(held == 0, 0, -1)))
-    with pytest.raises(ValueError, match=NO_FOLD):
-        model.fit(SPECTRA, Y, sample_weight=weights)
-    with pytest.raises(ValueError, match=NO_FOLD):
-        model.fit(SPECTRA, Y, sample_weight=1 - weights)
+    watched(validation=splitter).fit(SPECTRA, Y, sample_weight=weights)
+    assert len(made) == 2  # one for the other fold
+    model = ode_net(validation=PredefinedSplit(np.where(held == 0, 0, -1)))
+    for alone in (weights, 1 - weights):
+        with pytest.raises(ValueError, match="holds out no pixel, with a weight"):
+            model.fit(SPECTRA, Y, sample_weight=alone)
     assert model.set_params(gate=0.5).fit(SPECTRA, Y, sample_weight=weights).gate_ == 0.5
 
 
@@ -357,6 +382,22 @@ def test_a_warm_start_keeps_the_gate_and_fits_the_map_anew(made):
     assert model.set_params(gate=0.75).fit(SPECTRA, Y).gate_ == 0.75
 
 
+def test_a_warm_start_chooses_the_gate_that_nothing_has_chosen_yet(made):
+    def n_networks(fit, *arguments, **keywords):
+        made.clear()
+        fit(*arguments, **keywords)
+        return len(made)
+
+    model = watched(warm_start=True)
+    model.partial_fit(SPECTRA, Y, classes=[1, 2, 3, 4])
+    assert n_networks(model.fit, SPECTRA, Y) == 4
+    assert n_networks(model.fit, SPECTRA, Y) == 1
+    assert n_networks(model.set_params(gate=0.3).fit, SPECTRA, Y) == 1
+    assert n_networks(model.set_params(gate="auto").fit, SPECTRA, Y) == 4
+    again = pickle.loads(pickle.dumps(model))
+    assert n_networks(again.fit, SPECTRA, Y) == 1
+
+
 def test_a_warm_start_with_and_then_without_a_shortcut_is_refused():
     model = ode_net(warm_start=True, downsampling=False).fit(SPECTRA, Y)
     with pytest.raises(ValueError, match="warm_start=True needs the network"):
@@ -390,20 +431,33 @@ def test_after_ctrl_c_there_is_a_map_and_a_gate():
     np.testing.assert_allclose(model.predict_proba(SPECTRA), expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("where", ["forward", "fit_linear"])
 @pytest.mark.parametrize("fold", [1, 3])
-def test_after_ctrl_c_in_a_fold_those_before_choose_the_gate(made, monkeypatch, fold):
-    def forward(self, patches, forward=Watched.forward):
-        if self.training and len(made) == fold + 1:
-            raise KeyboardInterrupt
-        return forward(self, patches)
+def test_after_ctrl_c_in_a_fold_those_before_choose_the_gate(made, monkeypatch, fold, where):
+    def interrupt_in(function):
+        def interrupted(*arguments):
+            if len(made) == fold + 1:
+                raise KeyboardInterrupt
+            return function(*arguments)
 
-    monkeypatch.setattr(Watched, "forward", forward)
-    model = watched()
-    said = f"interrupted in fold {fold} of the 3.*: {fold - 1} have chosen it"
+        return interrupted
+
+    place = Watched if where == "forward" else _gate
+    monkeypatch.setattr(place, where, interrupt_in(getattr(place, where)))
+    n_pixels = []
+
+    def best_gate(hits, weights):
+        n_pixels.append(len(weights))
+        return 1.0
+
+    monkeypatch.setattr(_gate, "best_gate", best_gate)
+    said = f"interrupted in fold {fold} of 3.*: {fold - 1} have chosen it"
     with pytest.warns(TrainingInterrupted, match=said):
-        model.fit(SPECTRA, Y)
+        model = watched().fit(SPECTRA, Y)
     assert model.n_iter_ == 2
-    assert model.gate_ * 8 in (range(9) if fold > 1 else [4])
+    assert model.net_.interrupted_
+    assert model.gate_ == (0.5 if fold == 1 else 1)
+    assert n_pixels == pytest.approx([len(Y) * (fold - 1) / 3] if fold > 1 else [], abs=3)
 
 
 def test_a_network_that_fails_on_what_is_held_out_is_an_error():

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import skorch.callbacks
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import (
@@ -252,7 +252,7 @@ def test_a_class_that_a_splitter_leaves_without_training_pixels_trains(pixels, k
 
 def cross_fitted(X, y, seed=0, *, validation="blocks"):
     rng = np.random.RandomState(seed)
-    return cross_fitting_folds(X, y, validation=validation, rng=rng)
+    return cross_fitting_folds(X, y, np.ones(len(y)), validation=validation, rng=rng)
 
 
 @examples
@@ -276,15 +276,39 @@ def test_every_class_trains_in_every_fold_and_no_row_is_held_out_twice(patches, 
 @given(training_sets(), seeds)
 def test_in_folds_of_blocks_no_patches_touch(patches, seed):
     X, y = patches
-    if not folds_of(X, y, seed, 1 / 3):
-        with pytest.warns(UserWarning, match=NO_GROUND):
-            cross_fitted(X, y, seed)
-        return
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         folds = cross_fitted(X, y, seed)
-    for training, held in folds if not caught else []:
+    assert all(re.search(NO_GROUND, str(warning.message)) for warning in caught)
+    assert caught or folds_of(X, y, seed, 1 / 3)
+    assume(not caught)
+    for training, held in folds:
         assert patch_overlap(X.pixels[training], X.pixels[held], X.patch_size) == (0, 0)
+
+
+@examples
+@given(training_sets(), seeds, st.data())
+def test_what_has_no_weight_is_in_no_fold_and_every_class_with_one_trains(patches, seed, data):
+    X, y = patches
+    weights = np.random.default_rng(seed).random(len(y)).round()
+    assume(all(np.sum(weights[y == label]) > 2 for label in set(y)))
+    kind = data.draw(st.sampled_from(["random", PredefinedSplit(np.arange(len(y)) % 3 - 1)]))
+    folds = cross_fitting_folds(X, y, weights, validation=kind, rng=np.random.RandomState(seed))
+    for training, held in folds:
+        assert weights[held].all()
+        used = training[weights[training] > 0]
+        assert set(y[used]) == set(y)
+
+
+@pytest.mark.filterwarnings("ignore:No fold both trains and tests class")
+def test_a_splitter_keeps_a_class_that_is_put_back_apart_as_well():
+    labels = np.kron([[1, 2] * 4, [2, 1] * 4] * 4, np.ones((6, 6), dtype=int))
+    labels[20:23, 20:23] = 3
+    X, y = pixels_of(labels)
+    patches = PatchExtractor(5).fit_transform(X)
+    for training, held in cross_fitted(patches, y, validation=SpatialBlockKFold(3, 7, 4)):
+        assert 3 in y[training]
+        assert patch_overlap(X[training], X[held], 5) == (0, 0)
 
 
 @examples

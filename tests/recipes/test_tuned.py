@@ -99,7 +99,21 @@ def test_candidates_are_compared_with_one_gate_and_the_best_chooses_its_own(name
     assert set(model.cv_results_["param_network__gate"]) == {0.5}
     assert "network__gate" not in model.best_params_
     assert model.best_estimator_[-1].gate == "auto"
-    assert model.best_estimator_[-1].gate_ * 8 in range(9)
+
+
+def test_a_gate_that_is_searched_over_is_not_also_fixed(pixels):
+    model = tuned("ode-net").set_params(param_grid={"network__gate": [0, 1]}, progress=False)
+    with pytest.raises(ValueError, match="network__gate is in param_grid and in while_comparing"):
+        model.fit(*pixels)
+
+
+def test_splits_may_come_from_a_generator(pixels):
+    splits = list(SpatialBlockKFold(2, 8, buffer=2).split(*pixels))
+    found, expected = (
+        tuned("logistic-regression", cv=cv).set_params(progress=False).fit(*pixels).cv_results_
+        for cv in (iter(splits), splits)
+    )
+    np.testing.assert_array_equal(found["mean_test_score"], expected["mean_test_score"])
 
 
 @pytest.mark.parametrize("name", NAMES)
