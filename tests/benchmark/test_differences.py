@@ -81,6 +81,14 @@ def test_models_that_never_differ_have_no_probability(new_run):
     assert np.isnan(ahead.p)
 
 
+@given(st.integers(1, 300), st.lists(st.integers(0, 600), min_size=2, max_size=8))
+def test_nor_have_models_that_always_differ_alike(new_run, lead, others):
+    (ahead,) = paired_differences(runs_of(new_run, [(n + lead, n) for n in others]), "ode-net")
+    assert ahead.mean == pytest.approx(lead / 9)
+    assert ahead.won == 1
+    assert np.isnan(ahead.p)
+
+
 def test_every_other_model_is_compared_in_its_order(new_run):
     runs = [new_run(model, split) for split in (0, 1) for model in ("b", "ode-net", "a")]
     assert [one.model for one in paired_differences(runs, "ode-net")] == ["b", "a"]

@@ -578,6 +578,21 @@ def test_a_training_that_the_user_cut_short_is_no_result(scene, extractor, ode, 
     assert (tmp_path / "runs.jsonl").read_bytes() == b""
 
 
+def test_nor_is_one_that_was_cut_short_while_it_chose_its_gate(
+    scene, extractor, ode, tmp_path, monkeypatch
+):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn_hsiode.classifiers._gate.fit_linear", interrupted)
+    with (
+        pytest.warns(UserWarning, match="interrupted in fold 1 of 3"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        bench(scene, {"network": make_pipeline(extractor, ode)}, folder=tmp_path)
+    assert (tmp_path / "runs.jsonl").read_bytes() == b""
+
+
 def test_other_groups_are_other_settings(scene, tmp_path):
     X, _ = scene.labeled_pixels()
     bench(scene, NEAREST, GroupKFold(2), groups=X.rows // 6, folder=tmp_path)

@@ -41,6 +41,13 @@ def test_a_flat_spectrum_becomes_zeros(value):
     np.testing.assert_array_equal(view, 0)
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_a_spectrum_may_span_more_than_the_largest_number(kind):
+    spectrum = np.array([[0.9, -0.9, 0]], dtype=kind) * np.finfo(kind).max
+    view = StandardNormalVariate().fit_transform(spectrum)
+    np.testing.assert_allclose(view, np.sqrt([[1.5, 1.5, 0]]) * [1, -1, 1], rtol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["i2", "f4", "f8"])
 def test_single_precision_stays_and_all_else_becomes_double(kind):
     spectra = SPECTRA.astype(kind)
