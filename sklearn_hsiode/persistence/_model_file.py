@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import complete_file
+from sklearn_hsiode.persistence._archive import unpacked
 
-FORMAT = 2
+FORMAT = 3
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 
 
@@ -88,8 +89,15 @@ def save_model(
             f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
             " scene of its training."
         )
-    model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
-    strange = trust.untrusted(model, skops, trust.trusted_names(trusted))
+    names = trust.names_of(trusted)
+    try:
+        model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+    except RecursionError as error:
+        raise TypeError(
+            "The estimator holds itself, or a request of metadata, which skops cannot save:"
+            " pickle it for your own use."
+        ) from error
+    _, strange = trust.vetted(model, skops, names)
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load,"
@@ -103,8 +111,7 @@ def save_model(
             package: version(package)
             for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
         },
-        "classes": getattr(estimator, "classes_", None),
-        "n_bands": n_bands,
+        **_classes_and_bands(estimator),
         "class_names": _class_names(estimator, scene),
         "wavelengths": None if scene is None else scene.wavelengths,
         "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
@@ -149,20 +156,26 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     """
     skops, trust = _skops()
     model, about = _read(path)
-    names = trust.trusted_names(trusted)
+    names = trust.names_of(trusted)
     try:
-        strange = trust.untrusted(model, skops, names)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+        model, strange = trust.vetted(model, skops, names)
+        trusted_types = trust.trusted_types(names)
+        estimator: Any = None if strange else skops.loads(model, trusted=trusted_types)
+    except Exception as error:  # whatever a tampered content leads skops to
+        raise ValueError(f"{path} cannot be loaded as a model: {_reason(error)}") from error
     if strange:
         raise ValueError(
             f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
             " therefore refused. A network whose code you trust is named with trusted=[...]."
         )
     try:
-        estimator = skops.loads(model, trusted=sorted(names))
-    except Exception as error:  # whatever a tampered content leads skops to
-        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+        check_is_fitted(estimator)
+        found = _classes_and_bands(estimator)
+    except Exception as error:  # of an object that is not what it says
+        raise ValueError(f"{path} holds no fitted estimator: {_reason(error)}") from error
+    for name, value in found.items():
+        if json.loads(json.dumps(value, default=_plain)) != about[name]:
+            raise ValueError(f"{path} is damaged: its model has other {name} than it says.")
     # predict_map compares them with a scene's.
     if about.get("wavelengths") is not None:
         estimator.wavelengths_in_ = np.array(about["wavelengths"], dtype=float)
@@ -203,15 +216,16 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            text, model = archive.read(ABOUT), archive.read(MODEL)
-            about, told = json.loads(text), archive.read(HASH).decode()
-            found = about["format"]
+        with path.open("rb") as file:
+            members = unpacked(file)
+        text, model, told = members[ABOUT], members[MODEL], members[HASH].decode()
+        about = json.loads(text)
+        found = about["format"]
     except PermissionError:
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+    except Exception as error:  # whatever a damaged or repacked archive leads to
         raise ValueError(
-            f"{path} is no model that save_model has written, or it is damaged: {error}"
+            f"{path} is no model that save_model has written, or it is damaged: {_reason(error)}"
         ) from error
     if found != FORMAT:
         is_older = isinstance(found, int) and found < FORMAT
@@ -222,7 +236,44 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
         )
     if told != _hash(text, model):
         raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")
+    wrong = _wrong_facts(about)
+    if wrong:
+        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be what it says.")
     return model, about
+
+
+def _wrong_facts(about: dict[str, Any]) -> list[str]:
+    """Names of the facts about a model that are of another kind than they should be."""
+
+    def numbers(values: Any, *kinds: type) -> bool:
+        return isinstance(values, list) and all(
+            type(value) in kinds and abs(value) < np.inf for value in values
+        )
+
+    versions, classes, names, n_bands, wavelengths, dropped = map(about.get, ABOUT_MODEL)
+    n_classes = len(classes) if isinstance(classes, list) else -1
+    right = {
+        "versions": isinstance(versions, dict),
+        "classes": classes is None or n_classes > 0,
+        "class_names": names is None
+        or (
+            isinstance(names, list)
+            and len(names) == n_classes
+            and all(isinstance(name, str) for name in names)
+        ),
+        "n_bands": n_bands is None or (numbers([n_bands], int) and n_bands > 0),
+        "wavelengths": wavelengths is None
+        or (numbers(wavelengths, int, float) and n_bands in (None, len(wavelengths))),
+        "dropped_bands": dropped is None or numbers(dropped, int),
+    }
+    return [name for name, is_right in right.items() if not is_right]
+
+
+def _classes_and_bands(estimator: Any) -> dict[str, Any]:
+    return {
+        "classes": getattr(estimator, "classes_", None),
+        "n_bands": getattr(estimator, "n_features_in_", None),
+    }
 
 
 def _hash(about: bytes, model: bytes) -> str:
@@ -235,6 +286,11 @@ def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:
         return None
     labels = np.asarray(estimator.classes_).tolist()
     return [str(scene.class_names.get(label, label)) for label in labels]
+
+
+def _reason(error: Exception) -> str:
+    """What an error says; some say nothing but their name."""
+    return str(error) or type(error).__name__
 
 
 def _plain(value: Any) -> Any:
