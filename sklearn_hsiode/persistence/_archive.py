@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping
 from typing import BinaryIO
 
+from numpy.lib import format as npy
+
 # Bytes that a model may unpack to: at most so many, and beyond the second number no more than
 # so many times the size of its file. Weights hardly compress; a forest does tenfold.
 LARGEST, SMALL, LARGEST_RATIO = 2**32, 2**28, 100
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-def unpacked(file: BinaryIO) -> dict[str, bytes]:
+def unpacked(file: BinaryIO, largest: Mapping[str, int]) -> dict[str, bytes]:
     """Return all members of an archive, by their names.
 
     Parameters
     ----------
     file : binary file
         Open for reading.
+    largest : dict of str to int
+        Bytes that some of the members may have.
 
     Returns
     -------
@@ -44,6 +50,8 @@ def unpacked(file: BinaryIO) -> dict[str, bytes]:
             )
         members = {}
         for part in parts:
+            if part.file_size > largest.get(part.filename, LARGEST):
+                raise ValueError(f"{part.filename} is {part.file_size:,} bytes, which is too much.")
             if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{part.filename} is compressed in a way that save_model is not.")
             with archive.open(part) as member:
@@ -52,6 +60,38 @@ def unpacked(file: BinaryIO) -> dict[str, bytes]:
             if len(members[part.filename]) < part.file_size:
                 raise ValueError(f"{part.filename} is shorter than it should be.")
     return members
+
+
+def check_arrays(members: Mapping[str, bytes]) -> None:
+    """Check that the arrays among the members take no more memory than they have bytes.
+
+    Parameters
+    ----------
+    members : dict of str to bytes
+        NumPy's files, sparse matrices, which are archives of such files, and others.
+
+    Raises
+    ------
+    ValueError
+        When an array, or all that an archive holds, is larger than it may be.
+    """
+    inner = 0
+    for name, content in members.items():
+        if content.startswith(b"PK"):
+            parts = unpacked(io.BytesIO(content), {})
+            inner += sum(map(len, parts.values()))
+            if inner > LARGEST:
+                raise ValueError("the sparse matrices in it are too large.")
+            check_arrays(parts)
+        elif name.endswith(".npy"):
+            file = io.BytesIO(content)
+            read = HEADERS.get(npy.read_magic(file))
+            if read is None:
+                raise ValueError(f"{name} is an array of a format that save_model does not write.")
+            shape, _, dtype = read(file)
+            n_values, n_bytes = math.prod(shape), len(content) - file.tell()
+            if n_values * dtype.itemsize != n_bytes or (n_values and not n_bytes):
+                raise ValueError(f"{name} has another size than it says.")
 
 
 def packed(members: Mapping[str, bytes]) -> bytes:

@@ -19,6 +19,7 @@ from sklearn_hsiode.persistence._archive import unpacked
 
 FORMAT = 3
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
+LARGEST_ABOUT = 2**24
 
 
 def save_model(
@@ -32,7 +33,11 @@ def save_model(
     """Save a fitted estimator or pipeline in a file that runs no code when it is loaded.
 
     The file is a zip archive of the estimator, as skops saves it, with weights as plain arrays,
-    and of what is to be known of it: versions, classes, bands and wavelengths.
+    and of what is to be known of it: versions, classes, bands and wavelengths. Of a network it
+    holds the parameters of its classifier, weights and history, from which it is made again.
+    Of `net_params` these are kept: "optimizer__momentum", "optimizer__nesterov",
+    "optimizer__dampening", "optimizer__amsgrad" and "optimizer__eps". Others that training or
+    the machine alone needs are left out, as are `compile` and `n_jobs`. A pickle keeps all.
 
     Parameters
     ----------
@@ -59,11 +64,13 @@ def save_model(
         When the estimator is not fitted.
     TypeError
         When the estimator holds what :func:`load_model` would refuse, such as a callback or a
-        function of yours.
+        function of yours, or a search over `net_params`, `compile`, `n_jobs` or `memory`.
     FileExistsError
         When the file exists and is not to be replaced.
     ValueError
-        When the scene has another number of bands than that of the training.
+        When the scene has another number of bands than that of the training, the parameters of a
+        network have been changed since its fit, its `net_params` have a part in what it predicts,
+        or the estimator is too large for :func:`load_model`.
 
     Examples
     --------
@@ -97,7 +104,10 @@ def save_model(
             "The estimator holds itself, or a request of metadata, which skops cannot save:"
             " pickle it for your own use."
         ) from error
-    _, strange = trust.vetted(model, skops, names)
+    try:
+        _, strange = trust.vetted(model, skops, names)
+    except ValueError as error:
+        raise ValueError(f"The estimator cannot be saved as a model: {error}") from error
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load,"
@@ -139,20 +149,27 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     Returns
     -------
     estimator : estimator
-        Fitted. What was trained on CUDA lies on the CPU where there is none.
+        Fitted. What was trained on CUDA lies on the CPU where there is none. `n_jobs` and
+        `memory` are None and `compile` is False in all of it, until you set them.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is no model, is damaged, is of a newer format, or holds other types.
+        When the file is no model, is damaged, is of another format, holds other types, unpacks
+        to more than a model may, or holds parameters, classes, bands and weights of a network
+        that do not fit together. The message names the file.
 
     Notes
     -----
-    A file made to do harm can still crash the process or fill its memory: scikit-learn does not
-    check the nodes of a decision tree that it is given, and an archive may be larger than it
-    looks. What it cannot do, by any known way, is to run code of its author's.
+    A file may unpack to 4 GiB, and beyond 256 MiB to no more than 100 times its size; the list
+    of what an estimator is made of may be 64 MiB, as for a forest of 4,000 trees.
+
+    A file made to do harm can still crash the process when it predicts: scikit-learn does not
+    check the nodes of a decision tree, nor the arrays of its other estimators. And its hash tells
+    damage, not who made it: whoever changes weights can make another. What it cannot do, by any
+    known way, is to run code of its author's.
     """
     skops, trust = _skops()
     model, about = _read(path)
@@ -217,7 +234,7 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
         raise FileNotFoundError(f"There is no model file {path}.")
     try:
         with path.open("rb") as file:
-            members = unpacked(file)
+            members = unpacked(file, {ABOUT: LARGEST_ABOUT})
         text, model, told = members[ABOUT], members[MODEL], members[HASH].decode()
         about = json.loads(text)
         found = about["format"]

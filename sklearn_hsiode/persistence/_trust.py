@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Generator, Iterable, Iterator, Set
 from typing import Any
 
 from sklearn_hsiode._patches import PatchExtractor
@@ -15,7 +15,7 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
-from sklearn_hsiode.persistence._archive import packed, unpacked
+from sklearn_hsiode.persistence._archive import check_arrays, packed, unpacked
 from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 
@@ -100,6 +100,8 @@ WAYS: dict[str, tuple[str, ...]] = {
     "TypeNode": (),
 }
 SCHEMA = "schema.json"
+# Bytes; a tree of a forest takes 15,000.
+LARGEST_SCHEMA = 2**26
 # Attributes that whoever loads a model decides: threads and processes, and where pickles lie.
 OFF = ("memory", "n_jobs")
 NOTHING = {
@@ -178,37 +180,41 @@ def vetted(model: bytes, skops: Any, own: Set[str]) -> tuple[bytes, list[str]]:
     Exception
         Of any kind, when it is damaged.
     """
-    members = unpacked(io.BytesIO(model))
+    members = unpacked(io.BytesIO(model), {SCHEMA: LARGEST_SCHEMA})
+    check_arrays(members)
     schema = json.loads(members[SCHEMA])
     strange = set(_strange(schema, own, kinds={}))
-    _switch_off(schema)
-    model = packed(members | {SCHEMA: json.dumps(schema).encode()})
-    types = set(skops.get_untrusted_types(data=model)) - set(trusted_types(own))
-    return model, sorted(strange | types)
+    if not strange:  # skops may take ages over others
+        _switch_off(schema)
+        model = packed(members | {SCHEMA: json.dumps(schema).encode()})
+        strange = set(skops.get_untrusted_types(data=model)) - set(trusted_types(own))
+    return model, sorted(strange)
 
 
-def _strange(part: Any, own: Set[str], kinds: dict[Any, Any], of: Any = None) -> Iterator[str]:
-    """Names of the nodes in a part of a schema that are not as they may be."""
-    if isinstance(part, dict):
-        if "__loader__" in part:
-            yield from _strange_node(part, own, kinds, of)
-        of, part = part, list(part.values())
-    if isinstance(part, list):
-        for child in part:
-            yield from _strange(child, own, kinds, of)
+def _strange(
+    part: Any, own: Set[str], kinds: dict[Any, Any], of: Any = None
+) -> Generator[str, None, int]:
+    """Names of the nodes in a part of a schema that are not as they may be; returns its size."""
+    size, node = 1, part if isinstance(part, dict) else None
+    for child in node.values() if node is not None else part if isinstance(part, list) else []:
+        size += yield from _strange(child, own, kinds, of if node is None else node)
+    if node is not None and "__loader__" in node:
+        yield from _strange_node(node, own, kinds, of, size)
+    return size
 
 
 def _strange_node(
-    node: dict[str, Any], own: Set[str], kinds: dict[Any, Any], of: Any
+    node: dict[str, Any], own: Set[str], kinds: dict[Any, Any], of: Any, size: int
 ) -> Iterator[str]:
     name, way = _name(node), node["__loader__"]
     modules = WAYS.get(way, ("",))
     if modules and node["__module__"] not in modules:
         yield name
-    # skops takes the first of two nodes with one number for both.
+    # skops takes the first of two nodes with one number for both. Of another size, it could
+    # stand for many more parts than the file has.
     is_object = isinstance(of, dict) and of.get("__loader__") == "ObjectNode"
     is_attributes = way == "DictNode" and is_object and of["content"] is node
-    kind = (name, way, is_attributes)
+    kind = (name, way, is_attributes, size)
     if node.get("__id__") and kinds.setdefault(node["__id__"], kind) != kind:
         yield f"{name} under the number of something else"
     if way == "JsonNode" and isinstance(json.loads(node["content"]), dict | list):

@@ -364,3 +364,9 @@ def test_the_scene_of_another_number_of_bands_is_refused(scene, tmp_path):
     with pytest.raises(ValueError, match="scene has 3 bands, but the estimator was fitted on 8"):
         save_model(model, tmp_path / "a.model", scene=scene.select_bands([0, 1, 2]))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_older_format_is_an_error(saved):
+    rewrite(saved, format=2)
+    with pytest.raises(ValueError, match=r"format 2.*train and save the model again"):
+        load_model(saved)

@@ -18,7 +18,7 @@ from skorch import NeuralNet, NeuralNetClassifier
 from sklearn_hsiode import ODENetClassifier, PatchNetClassifier, load_model, save_model
 from sklearn_hsiode.persistence import describe_model
 from sklearn_hsiode.persistence._archive import SMALL
-from sklearn_hsiode.persistence._model_file import ABOUT, HASH, MODEL
+from sklearn_hsiode.persistence._model_file import ABOUT, HASH, LARGEST_ABOUT, MODEL
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 from tests.classifiers.networks import linear
 from tests.persistence.tampering import (
@@ -488,3 +488,41 @@ def test_a_part_that_is_there_twice_is_an_error(saved):
     ):
         archive.writestr(MODEL, b"")
     assert_refused(saved, "twice")
+
+
+def test_parts_that_stand_for_many_more_than_there_are_are_refused(saved):
+    def change(schema, parts):
+        many = value([])
+        for number in range(1, 60):
+            many = listed(many, value([]) | {"__id__": number}) | {"__id__": number + 1}
+            many["content"][0]["__id__"] = number
+        put(attributes(schema)[0], "class_weight", many)
+
+    edit(saved, change)
+    assert_refused(saved, "under the number of something else")
+
+
+@pytest.mark.parametrize("dtype", ["V0", "<f4", "|O"])
+def test_an_array_larger_than_its_bytes_is_refused(saved, dtype):
+    header = str({"descr": dtype, "fortran_order": False, "shape": (10**12,)}).encode()
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+    def change(schema, parts):
+        name = attributes(schema)[0]["content"]["classes_"]["file"]
+        parts[name] = content
+
+    edit(saved, change)
+    assert_refused(saved, "another size than it says")
+
+
+def test_archives_inside_the_model_are_bounded_likewise(saved):
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.npy", bytes(SMALL + 1))
+    edit(saved, lambda schema, parts: parts.update({"sparse.npz": inner.getvalue()}))
+    assert_refused(saved, "unpacks to")
+
+
+def test_a_description_too_long_to_read_is_refused(saved):
+    rewrite(saved, versions={"a": "b" * LARGEST_ABOUT})
+    assert_refused(saved, "too much")
