@@ -383,6 +383,13 @@ def test_what_is_no_fitted_estimator_is_refused(saved):
         assert_refused(saved, "no fitted estimator")
 
 
+def test_bands_that_are_a_type_are_refused(pixels, tmp_path):
+    path = save_model(StandardScaler().fit(*pixels), tmp_path / "my.model")
+    strange = node("builtins.str", "TypeNode")
+    edit(path, lambda s, _: put(attributes(s, "StandardScaler")[0], "n_features_in_", strange))
+    assert_refused(path, "no fitted estimator")
+
+
 @pytest.mark.parametrize(
     "facts",
     [
