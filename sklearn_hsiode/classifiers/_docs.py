@@ -91,7 +91,7 @@ callbacks : list of skorch callbacks, default=None
     "sample_weight".
 net_params : dict, default=None
     Further arguments of :class:`skorch.NeuralNetClassifier`, such as
-    ``{"optimizer__nesterov": True}``; none that has a parameter here.
+    ``{"optimizer__nesterov": True}``; none that has a parameter here. A model file keeps few.
 device : str or torch.device, default="auto"
     "auto" is CUDA where there is one, and else the CPU.
 precision : {"float32", "float64", "bfloat16"}, default="float32"
@@ -101,11 +101,12 @@ compile : bool, default=False
     Compile the network with :func:`torch.compile`, which takes a minute at first: into one
     graph, but several with a solver that is adaptive or Adams's, or with an adjoint. On
     CUDA, ``net_params={"compile__mode": "reduce-overhead"}`` plays it as a CUDA graph.
+    False in what a model file gives, until you set it and fit anew.
 n_jobs : int, default=None
     Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
     order for each number of threads, so a fit is repeated bit by bit only with the same
     number; that it is 1 unless you say otherwise makes a search with ``n_jobs=2`` equal
-    to a serial one.
+    to a serial one. None in what a model file gives.
 verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None

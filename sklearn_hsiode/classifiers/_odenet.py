@@ -189,7 +189,7 @@ class ODENetClassifier(PatchNetClassifier):
         """
         check_is_fitted(self)
         other = {"solver": solver, "n_steps": n_steps, "rtol": rtol, "atol": atol}
-        state = self.__getstate__()
+        state = self._everything()
         made_with = state["net_"]["made_with"]
         params = made_with["module"]["network_params"] | other
         module = made_with["module"] | {"network_params": params}
@@ -198,7 +198,7 @@ class ODENetClassifier(PatchNetClassifier):
             epoch.pop("n_function_evaluations", None)
         copy = clone(self).set_params(**other)
         copy._validate_params()
-        copy.__setstate__(state | other)
+        copy._take_everything(state | other)
         return copy
 
     @property

@@ -47,6 +47,7 @@ from sklearn_hsiode.classifiers._devices import (
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._gate import cross_fitted_gate
 from sklearn_hsiode.classifiers._net import PatchNet
+from sklearn_hsiode.classifiers._saved import restore, saved_state
 from sklearn_hsiode.classifiers._setup import (
     PRECISIONS,
     TRAINING_CONSTRAINTS,
@@ -558,7 +559,18 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickles, which are trusted, keep everything.
+        return unpickled, (type(self), self._everything())
+
     def __getstate__(self) -> dict[str, Any]:
+        # Model files, which may come from a stranger, keep what can be checked.
+        return saved_state(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
+
+    def _everything(self) -> dict[str, Any]:
         # Weights as plain arrays: they load without the device, the scene and the callbacks.
         state = dict(super().__getstate__())
         if "net_" in state:
@@ -568,7 +580,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
                 state["net_"]["network"] = network
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def _take_everything(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "net_" in state:
             saved, device = state["net_"], device_or_cpu(self.device)
@@ -576,3 +588,10 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             with reproducible(0, device):  # a new network draws weights before it takes these
                 self.net_ = PatchNet.of(network, device=device, **saved["made_with"])
             self.net_.load_arrays(saved["weights"], saved["history"])
+
+
+def unpickled(cls: type[PatchNetClassifier], state: dict[str, Any]) -> PatchNetClassifier:
+    """Return a classifier from its pickle."""
+    estimator = cls.__new__(cls)
+    estimator._take_everything(state)
+    return estimator

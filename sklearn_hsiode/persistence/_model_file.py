@@ -15,9 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import complete_file
+from sklearn_hsiode.persistence._archive import unpacked
 
-FORMAT = 2
+FORMAT = 3
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
+LARGEST_ABOUT = 2**24
 
 
 def save_model(
@@ -31,7 +33,11 @@ def save_model(
     """Save a fitted estimator or pipeline in a file that runs no code when it is loaded.
 
     The file is a zip archive of the estimator, as skops saves it, with weights as plain arrays,
-    and of what is to be known of it: versions, classes, bands and wavelengths.
+    and of what is to be known of it: versions, classes, bands and wavelengths. Of a network it
+    holds the parameters of its classifier, weights and history, from which it is made again.
+    Of `net_params` these are kept: "optimizer__momentum", "optimizer__nesterov",
+    "optimizer__dampening", "optimizer__amsgrad" and "optimizer__eps". Others that training or
+    the machine alone needs are left out, as are `compile` and `n_jobs`. A pickle keeps all.
 
     Parameters
     ----------
@@ -58,11 +64,13 @@ def save_model(
         When the estimator is not fitted.
     TypeError
         When the estimator holds what :func:`load_model` would refuse, such as a callback or a
-        function of yours.
+        function of yours, or a search over `net_params`, `compile`, `n_jobs` or `memory`.
     FileExistsError
         When the file exists and is not to be replaced.
     ValueError
-        When the scene has another number of bands than that of the training.
+        When the scene has another number of bands than that of the training, the parameters of a
+        network have been changed since its fit, its `net_params` have a part in what it predicts,
+        or the estimator is too large for :func:`load_model`.
 
     Examples
     --------
@@ -88,8 +96,18 @@ def save_model(
             f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
             " scene of its training."
         )
-    model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
-    strange = trust.untrusted(model, skops, trust.trusted_names(trusted))
+    names = trust.names_of(trusted)
+    try:
+        model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+    except RecursionError as error:
+        raise TypeError(
+            "The estimator holds itself, or a request of metadata, which skops cannot save:"
+            " pickle it for your own use."
+        ) from error
+    try:
+        _, strange = trust.vetted(model, skops, names)
+    except ValueError as error:
+        raise ValueError(f"The estimator cannot be saved as a model: {error}") from error
     if strange:
         raise TypeError(
             f"The estimator holds {', '.join(strange)}, which load_model would refuse to load,"
@@ -103,8 +121,7 @@ def save_model(
             package: version(package)
             for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
         },
-        "classes": getattr(estimator, "classes_", None),
-        "n_bands": n_bands,
+        **_classes_and_bands(estimator),
         "class_names": _class_names(estimator, scene),
         "wavelengths": None if scene is None else scene.wavelengths,
         "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
@@ -132,37 +149,50 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     Returns
     -------
     estimator : estimator
-        Fitted. What was trained on CUDA lies on the CPU where there is none.
+        Fitted. What was trained on CUDA lies on the CPU where there is none. `n_jobs` and
+        `memory` are None and `compile` is False in all of it, until you set them.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the file is no model, is damaged, is of a newer format, or holds other types.
+        When the file is no model, is damaged, is of another format, holds other types, unpacks
+        to more than a model may, or holds parameters, classes, bands and weights of a network
+        that do not fit together. The message names the file.
 
     Notes
     -----
-    A file made to do harm can still crash the process or fill its memory: scikit-learn does not
-    check the nodes of a decision tree that it is given, and an archive may be larger than it
-    looks. What it cannot do, by any known way, is to run code of its author's.
+    A file may unpack to 4 GiB, and beyond 256 MiB to no more than 100 times its size; the list
+    of what an estimator is made of may be 64 MiB, as for a forest of 4,000 trees.
+
+    A file made to do harm can still crash the process when it predicts: scikit-learn does not
+    check the nodes of a decision tree, nor the arrays of its other estimators. And its hash tells
+    damage, not who made it: whoever changes weights can make another. What it cannot do, by any
+    known way, is to run code of its author's.
     """
     skops, trust = _skops()
     model, about = _read(path)
-    names = trust.trusted_names(trusted)
+    names = trust.names_of(trusted)
     try:
-        strange = trust.untrusted(model, skops, names)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+        model, strange = trust.vetted(model, skops, names)
+        trusted_types = trust.trusted_types(names)
+        estimator: Any = None if strange else skops.loads(model, trusted=trusted_types)
+    except Exception as error:  # whatever a tampered content leads skops to
+        raise ValueError(f"{path} cannot be loaded as a model: {_reason(error)}") from error
     if strange:
         raise ValueError(
             f"{path} holds {', '.join(strange)}, which could run any code when loaded, and was"
             " therefore refused. A network whose code you trust is named with trusted=[...]."
         )
     try:
-        estimator = skops.loads(model, trusted=sorted(names))
-    except Exception as error:  # whatever a tampered content leads skops to
-        raise ValueError(f"{path} cannot be loaded as a model: {error}") from error
+        check_is_fitted(estimator)
+        found = json.loads(json.dumps(_classes_and_bands(estimator), default=_plain))
+    except Exception as error:  # of an object that is not what it says
+        raise ValueError(f"{path} holds no fitted estimator: {_reason(error)}") from error
+    for name, value in found.items():
+        if value != about.get(name):
+            raise ValueError(f"{path} is damaged: its model has other {name} than it says.")
     # predict_map compares them with a scene's.
     if about.get("wavelengths") is not None:
         estimator.wavelengths_in_ = np.array(about["wavelengths"], dtype=float)
@@ -203,15 +233,16 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"There is no model file {path}.")
     try:
-        with zipfile.ZipFile(path) as archive:
-            text, model = archive.read(ABOUT), archive.read(MODEL)
-            about, told = json.loads(text), archive.read(HASH).decode()
-            found = about["format"]
+        with path.open("rb") as file:
+            members = unpacked(file, {ABOUT: LARGEST_ABOUT})
+        text, model, told = members[ABOUT], members[MODEL], members[HASH].decode()
+        about = json.loads(text)
+        found = about["format"]
     except PermissionError:
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, OSError) as error:
+    except Exception as error:  # whatever a damaged or repacked archive leads to
         raise ValueError(
-            f"{path} is no model that save_model has written, or it is damaged: {error}"
+            f"{path} is no model that save_model has written, or it is damaged: {_reason(error)}"
         ) from error
     if found != FORMAT:
         is_older = isinstance(found, int) and found < FORMAT
@@ -222,7 +253,44 @@ def _read(path: str | Path) -> tuple[bytes, dict[str, Any]]:
         )
     if told != _hash(text, model):
         raise ValueError(f"{path} is damaged: its content does not have the hash that it names.")
+    wrong = _wrong_facts(about)
+    if wrong:
+        raise ValueError(f"{path} is damaged: {', '.join(wrong)} cannot be what it says.")
     return model, about
+
+
+def _wrong_facts(about: dict[str, Any]) -> list[str]:
+    """Names of the facts about a model that are of another kind than they should be."""
+
+    def numbers(values: Any, *kinds: type) -> bool:
+        return isinstance(values, list) and all(
+            type(value) in kinds and abs(value) < np.inf for value in values
+        )
+
+    versions, classes, names, n_bands, wavelengths, dropped = map(about.get, ABOUT_MODEL)
+    n_classes = len(classes) if isinstance(classes, list) else -1
+    right = {
+        "versions": isinstance(versions, dict),
+        "classes": classes is None or n_classes > 0,
+        "class_names": names is None
+        or (
+            isinstance(names, list)
+            and len(names) == n_classes
+            and all(isinstance(name, str) for name in names)
+        ),
+        "n_bands": n_bands is None or (numbers([n_bands], int) and n_bands > 0),
+        "wavelengths": wavelengths is None
+        or (numbers(wavelengths, int, float) and n_bands in (None, len(wavelengths))),
+        "dropped_bands": dropped is None or numbers(dropped, int),
+    }
+    return [name for name, is_right in right.items() if not is_right]
+
+
+def _classes_and_bands(estimator: Any) -> dict[str, Any]:
+    return {
+        "classes": getattr(estimator, "classes_", None),
+        "n_bands": getattr(estimator, "n_features_in_", None),
+    }
 
 
 def _hash(about: bytes, model: bytes) -> str:
@@ -235,6 +303,11 @@ def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:
         return None
     labels = np.asarray(estimator.classes_).tolist()
     return [str(scene.class_names.get(label, label)) for label in labels]
+
+
+def _reason(error: Exception) -> str:
+    """What an error says; some say nothing but their name."""
+    return str(error) or type(error).__name__
 
 
 def _plain(value: Any) -> Any:

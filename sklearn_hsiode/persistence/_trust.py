@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-import zipfile
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Generator, Iterable, Iterator, Set
 from typing import Any
 
 from sklearn_hsiode._patches import PatchExtractor
@@ -16,6 +15,7 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
+from sklearn_hsiode.persistence._archive import check_arrays, packed, unpacked
 from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 
@@ -68,6 +68,7 @@ TRUSTED = frozenset(
         "sklearn.neighbors._kd_tree": "KDTree",
         "sklearn.neural_network._stochastic_optimizers": "AdamOptimizer SGDOptimizer",
         "sklearn.tree._tree": "Tree",
+        "sklearn.utils._bunch": "Bunch",
         "torch.optim.adam": "Adam",
         "torch.optim.adamw": "AdamW",
         "torch.optim.sgd": "SGD",
@@ -75,35 +76,47 @@ TRUSTED = frozenset(
     for name in names.split()
 ) | {f"{own.__module__}.{own.__qualname__}" for own in OWN}
 PATCH_NET = f"{PatchNetClassifier.__module__}.{PatchNetClassifier.__qualname__}"
-# How skops may restore things. Its other ways call what the file names with the file's arguments.
-WAYS = frozenset(
-    {
-        "BytearrayNode",
-        "BytesNode",
-        "CachedNode",
-        "DTypeNode",
-        "DictNode",
-        "FunctionNode",
-        "JsonNode",
-        "ListNode",
-        "LossNode",
-        "MaskedArrayNode",
-        "NdArrayNode",
-        "ObjectNode",
-        "RandomGeneratorNode",
-        "RandomStateNode",
-        "SetNode",
-        "SliceNode",
-        "SparseMatrixNode",
-        "TreeNode",
-        "TupleNode",
-        "TypeNode",
-    }
-)
+# How skops may restore things, and of which modules, where it would call whatever type is named.
+# Its other ways call what the file names with the file's arguments.
+WAYS: dict[str, tuple[str, ...]] = {
+    "BytearrayNode": (),
+    "BytesNode": (),
+    "DTypeNode": (),
+    "DictNode": ("builtins", "collections", "sklearn.utils._bunch"),
+    "FunctionNode": (),
+    "JsonNode": (),
+    "ListNode": ("builtins",),
+    "LossNode": ("sklearn._loss._loss", "sklearn.linear_model._sgd_fast"),
+    "MaskedArrayNode": (),
+    "NdArrayNode": ("numpy",),
+    "ObjectNode": (),
+    "RandomGeneratorNode": (),
+    "RandomStateNode": (),
+    "SetNode": ("builtins",),
+    "SliceNode": (),
+    "SparseMatrixNode": (),
+    "TreeNode": (),
+    "TupleNode": ("builtins",),
+    "TypeNode": (),
+}
+SCHEMA = "schema.json"
+# Bytes; a tree of a forest takes 15,000.
+LARGEST_SCHEMA = 2**26
+# Attributes that whoever loads a model decides: threads and processes, and where pickles lie.
+OFF = ("memory", "n_jobs")
+NOTHING = {
+    "__class__": "str",
+    "__module__": "builtins",
+    "__loader__": "JsonNode",
+    "content": "null",
+    "is_json": True,
+}
+# Parameters among whose values a search in a file may not choose.
+NO_CHOICE = ("callbacks", "compile", "net_params", *OFF)
 
 
-def trusted_names(own: Iterable[Any]) -> frozenset[str]:
-    """Names of the trusted types, and of the caller's own classes and functions.
+def names_of(own: Iterable[Any]) -> frozenset[str]:
+    """Names of the caller's own classes and functions, as skops calls them.
 
     Parameters
     ----------
@@ -134,41 +147,104 @@ def trusted_names(own: Iterable[Any]) -> frozenset[str]:
                 f"trusted holds {thing!r}, which is not found as {thing.__module__}."
                 f"{thing.__qualname__}: put it where it can be imported, under its own name."
             )
-    names = {f"{thing.__module__}.{thing.__qualname__}" for thing in own}
-    return TRUSTED | names | ({PATCH_NET} if names else set())
+    return frozenset(f"{thing.__module__}.{thing.__qualname__}" for thing in own)
 
 
-def untrusted(model: bytes, skops: Any, trusted: Set[str] = TRUSTED) -> list[str]:
-    """Names of what a model holds beyond the trusted types, and of other ways to restore it.
+def trusted_types(own: Set[str]) -> list[str]:
+    """Names of all types that a model may hold, those of the caller among them."""
+    return sorted(TRUSTED | own | ({PATCH_NET} if own else set()))
+
+
+def vetted(model: bytes, skops: Any, own: Set[str]) -> tuple[bytes, list[str]]:
+    """Check a model before anything of it is restored.
 
     Parameters
     ----------
     model : bytes
-        The output of ``skops.io.dumps``.
+        The output of ``skops.io.dumps``, or what somebody else has made of it.
     skops : module
         ``skops.io``.
-    trusted : set of str, default=TRUSTED
-        Names of the types that it may hold.
+    own : set of str
+        Names of the caller's own types, of which the network of a classifier must be one.
 
     Returns
     -------
-    names : list of str
+    model : bytes
+        The same with all in `OFF` switched off.
+    strange : list of str
+        What it holds beyond the trusted types, and in other ways than it may. If there is any,
+        the model must not be restored.
+
+    Raises
+    ------
+    Exception
+        Of any kind, when it is damaged.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            ways = set(_ways(json.loads(archive.read("schema.json"))))
-        types = set(skops.get_untrusted_types(data=model))
-    except Exception as error:  # whatever a tampered content leads skops to
-        raise ValueError(f"The model cannot be read: {error}") from error
-    return sorted((types - trusted) | ways)
+    members = unpacked(io.BytesIO(model), {SCHEMA: LARGEST_SCHEMA})
+    check_arrays(members)
+    schema = json.loads(members[SCHEMA])
+    strange = set(_strange(schema, own, kinds={}))
+    if not strange:  # skops may take ages over others
+        _switch_off(schema)
+        model = packed(members | {SCHEMA: json.dumps(schema).encode()})
+        strange = set(skops.get_untrusted_types(data=model)) - set(trusted_types(own))
+    return model, sorted(strange)
 
 
-def _ways(schema: Any) -> Iterator[str]:
-    """Everything in a schema of skops that is not restored in one of the trusted ways."""
-    if isinstance(schema, dict):
-        if "__loader__" in schema and schema["__loader__"] not in WAYS:
-            yield f"{schema.get('__module__')}.{schema.get('__class__')}"
-        schema = list(schema.values())
-    if isinstance(schema, list):
-        for part in schema:
-            yield from _ways(part)
+def _strange(
+    part: Any, own: Set[str], kinds: dict[Any, Any], of: Any = None
+) -> Generator[str, None, int]:
+    """Names of the nodes in a part of a schema that are not as they may be; returns its size."""
+    size, node = 1, part if isinstance(part, dict) else None
+    for child in node.values() if node is not None else part if isinstance(part, list) else []:
+        size += yield from _strange(child, own, kinds, of if node is None else node)
+    if node is not None and "__loader__" in node:
+        yield from _strange_node(node, own, kinds, of, size)
+    return size
+
+
+def _strange_node(
+    node: dict[str, Any], own: Set[str], kinds: dict[Any, Any], of: Any, size: int
+) -> Iterator[str]:
+    name, way = _name(node), node["__loader__"]
+    modules = WAYS.get(way, ("",))
+    if modules and node["__module__"] not in modules:
+        yield name
+    # skops takes the first of two nodes with one number for both. Of another size, it could
+    # stand for many more parts than the file has.
+    is_object = isinstance(of, dict) and of.get("__loader__") == "ObjectNode"
+    is_attributes = way == "DictNode" and is_object and of["content"] is node
+    kind = (name, way, is_attributes, size)
+    if node.get("__id__") and kinds.setdefault(node["__id__"], kind) != kind:
+        yield f"{name} under the number of something else"
+    if way == "JsonNode" and isinstance(json.loads(node["content"]), dict | list):
+        yield "text that is not a single value"
+    if way != "DictNode":
+        return
+    for key, value in node["content"].items():
+        parameter = key.rpartition("__")[2]
+        values = value["content"] if value["__loader__"] in ("ListNode", "TupleNode") else [value]
+        if parameter == "network" and any(
+            each["__loader__"] != "JsonNode" and _name(each) not in own for each in values
+        ):
+            yield f"a network that is not trusted ({', '.join(map(_name, values))})"
+        is_single = value["__loader__"] in ("JsonNode", "DictNode")
+        if parameter in NO_CHOICE and values and not (is_attributes or is_single):
+            yield f"values of {parameter} to choose from"
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['__module__']}.{node['__class__']}"
+
+
+def _switch_off(part: Any) -> None:
+    """Give None to the attributes in `OFF`, of all objects in a part of a schema."""
+    if isinstance(part, dict):
+        attributes = part.get("content") if part.get("__loader__") == "ObjectNode" else None
+        if isinstance(attributes, dict) and attributes.get("__loader__") == "DictNode":
+            entries = attributes["content"]
+            entries.update({name: NOTHING for name in OFF if name in entries})
+        part = list(part.values())
+    if isinstance(part, list):
+        for child in part:
+            _switch_off(child)

@@ -296,11 +296,13 @@ def impostor(*args, **kwargs):
 
 def test_no_file_can_name_the_network_of_a_classifier_that_has_its_own(patches):
     model = ODENetClassifier(n_filters=8, max_epochs=1).fit(*patches)
-    state = model.__getstate__() | {"network": torch.optim.SGD}
-    state["net_"]["network"] = torch.optim.SGD
+    state = model.__getstate__()
+    of_net = state | {"net_": state["net_"] | {"network": torch.optim.SGD}}
+    for tampered in (state | {"network": torch.optim.SGD}, of_net):
+        with pytest.raises(ValueError, match=r"network|weights and history"):
+            ODENetClassifier.__new__(ODENetClassifier).__setstate__(tampered)
     restored = ODENetClassifier.__new__(ODENetClassifier)
     restored.__setstate__(state)
-    assert restored.network is ODENet
     assert isinstance(restored.net_.plain_module_.network, ODENet)
 
 

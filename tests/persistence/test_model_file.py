@@ -1,4 +1,7 @@
-"""save_model and load_model; pickles are in tests/classifiers/test_persistence.py."""
+"""save_model and load_model; pickles are in tests/classifiers/test_persistence.py.
+
+Files that somebody has changed on purpose are in test_tampered.py.
+"""
 
 import io
 import json
@@ -7,7 +10,6 @@ import pickle
 import subprocess
 import sys
 import zipfile
-from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -41,8 +43,9 @@ from sklearn_hsiode import (
 from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.metrics import SCORERS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
-from sklearn_hsiode.nn import ODENet
-from sklearn_hsiode.persistence._model_file import ABOUT, HASH, MODEL, describe_model
+from sklearn_hsiode.persistence import describe_model
+from sklearn_hsiode.persistence._model_file import MODEL
+from tests.persistence.tampering import called, listed, node, rewrite, value
 
 skops = pytest.importorskip("skops.io")
 SMALL = {"n_filters": 8, "max_epochs": 1, "random_state": 0}
@@ -50,18 +53,6 @@ SMALL = {"n_filters": 8, "max_epochs": 1, "random_state": 0}
 
 def ode(**parameters):
     return ODENetClassifier(n_steps=1, **(SMALL | parameters))
-
-
-def tampered(path, model=None, told=None, **about):
-    """The file with other content, and with the hash that belongs to it."""
-    with zipfile.ZipFile(path) as archive:
-        old, content = json.loads(archive.read(ABOUT)), archive.read(MODEL)
-    content = content if model is None else model
-    text = json.dumps(old | about).encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(ABOUT, text)
-        archive.writestr(MODEL, content)
-        archive.writestr(HASH, told or sha256(text + content).hexdigest())
 
 
 @pytest.fixture
@@ -219,7 +210,7 @@ def test_a_pickle_inside_an_array_of_the_file_is_not_executed(saved, tmp_path):
         assert arrays
         for name in old.namelist():
             new.writestr(name, array.getvalue() if name in arrays else old.read(name))
-    tampered(saved, poisoned.getvalue())
+    rewrite(saved, poisoned.getvalue())
     with pytest.raises(ValueError, match="cannot be loaded as a model"):
         load_model(saved)
     assert not (tmp_path / "trace").exists()
@@ -229,26 +220,9 @@ def test_a_pickle_inside_an_array_of_the_file_is_not_executed(saved, tmp_path):
     "function", [os.mkdir, eval, fetch_file], ids=lambda function: function.__name__
 )
 def test_a_function_hidden_in_a_known_type_is_refused_by_name(saved, function):
-    tampered(saved, skops.dumps(FunctionTransformer(function).fit(np.zeros((2, 2)))))
+    rewrite(saved, skops.dumps(FunctionTransformer(function).fit(np.zeros((2, 2)))))
     with pytest.raises(ValueError, match=rf"holds .*{function.__name__}.* therefore refused"):
         load_model(saved)
-
-
-def node(name, way, **content):
-    module, _, kind = name.rpartition(".")
-    return {"__class__": kind, "__module__": module, "__loader__": way, **content}
-
-
-def text(value):
-    return node("builtins.str", "JsonNode", content=json.dumps(value), is_json=True)
-
-
-def listed(*nodes):
-    return node("builtins.list", "ListNode", content=list(nodes))
-
-
-def called(name, *arguments):
-    return node(name, "ConstructorFromReduceNode", content=listed(*arguments))
 
 
 def schema_of(root):
@@ -264,8 +238,8 @@ def schema_of(root):
 def test_what_scikit_learn_imports_cannot_be_put_together_to_run_code(saved, tmp_path):
     trace = tmp_path / "trace"
 
-    def first_of(function, value):
-        chained = called("sklearn.compose._column_transformer.chain", listed(value), function)
+    def first_of(function, argument):
+        chained = called("sklearn.compose._column_transformer.chain", listed(argument), function)
         grouped = node(
             "sklearn.utils._testing.groupby", "ConstructorFromReduceNode", content=chained
         )
@@ -274,23 +248,23 @@ def test_what_scikit_learn_imports_cannot_be_put_together_to_run_code(saved, tmp
             "ConstructorFromReduceNode",
             content=grouped,
         )
-        return called("sklearn.pipeline.islice", every, text(1))
+        return called("sklearn.pipeline.islice", every, value(1))
 
     def attribute(name):
-        return called("sklearn.feature_selection._base.attrgetter", text(name))
+        return called("sklearn.feature_selection._base.attrgetter", value(name))
 
     def item(name):
-        return called("sklearn.feature_extraction._dict_vectorizer.itemgetter", text(name))
+        return called("sklearn.feature_extraction._dict_vectorizer.itemgetter", value(name))
 
     pipeline = node("sklearn.pipeline.Pipeline", "TypeNode")
     found = first_of(attribute("__init__.__globals__"), listed(pipeline))
     for name in ("__builtins__", "eval"):
         found = first_of(item(name), found)
-    code = listed(text(f"open({str(trace)!r}, 'w').write('run')"))
+    code = listed(value(f"open({str(trace)!r}, 'w').write('run')"))
     chained = called("sklearn.compose._column_transformer.chain", listed(code), found)
     grouped = node("sklearn.utils._testing.groupby", "ConstructorFromReduceNode", content=chained)
     root = called("sklearn.compose._column_transformer.Counter", grouped)
-    tampered(saved, schema_of(root))
+    rewrite(saved, schema_of(root))
     with pytest.raises(ValueError, match=r"holds .*_column_transformer\.Counter.* refused"):
         load_model(saved)
     assert not trace.exists()
@@ -312,23 +286,13 @@ def test_other_types_and_other_ways_to_restore_them_are_refused(saved, name, way
     root = node(name, way, content=listed(), attrs=listed())
     if way == "MethodNode":
         root["content"] = {"func": "fit", "obj": node(name, "ObjectNode", content=None)}
-    tampered(saved, schema_of(root))
+    rewrite(saved, schema_of(root))
     with pytest.raises(ValueError, match=rf"holds .*{name.rpartition('.')[2]}"):
         load_model(saved)
 
 
-def test_a_file_does_not_choose_the_network_of_a_classifier(pixels, tmp_path):
-    fitted = ode().fit(*pixels)
-    state = fitted.__getstate__()
-    assert "network" not in state["net_"]["made_with"]["module"]
-    state["net_"]["made_with"]["module"]["network"] = SVC
-    restored = ODENetClassifier()
-    restored.__setstate__(state)
-    assert type(restored.net_.plain_module_.network) is ODENet
-
-
 def test_a_foreign_type_is_refused_by_name(saved, pixels):
-    tampered(saved, skops.dumps(Foreign().fit(*pixels)))
+    rewrite(saved, skops.dumps(Foreign().fit(*pixels)))
     with pytest.raises(ValueError, match=r"Foreign, which could run any code"):
         load_model(saved)
 
@@ -352,13 +316,13 @@ def test_changed_bytes_are_an_error(saved):
 
 
 def test_another_content_than_the_file_names_is_an_error(saved, pixels):
-    tampered(saved, skops.dumps(SVC().fit(*pixels)), told="0" * 64)
+    rewrite(saved, skops.dumps(SVC().fit(*pixels)), told="0" * 64)
     with pytest.raises(ValueError, match="does not have the hash"):
         load_model(saved)
 
 
 def test_a_newer_format_is_an_error(saved):
-    tampered(saved, format=99)
+    rewrite(saved, format=99)
     with pytest.raises(ValueError, match=r"format 99.*update sklearn_hsiode"):
         load_model(saved)
 
@@ -400,3 +364,9 @@ def test_the_scene_of_another_number_of_bands_is_refused(scene, tmp_path):
     with pytest.raises(ValueError, match="scene has 3 bands, but the estimator was fitted on 8"):
         save_model(model, tmp_path / "a.model", scene=scene.select_bands([0, 1, 2]))
     assert not list(tmp_path.iterdir())
+
+
+def test_an_older_format_is_an_error(saved):
+    rewrite(saved, format=2)
+    with pytest.raises(ValueError, match=r"format 2.*train and save the model again"):
+        load_model(saved)
