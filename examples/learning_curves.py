@@ -37,12 +37,15 @@ figure, all_axes = plt.subplots(
 )
 for scene, axes in zip(scenes, all_axes[0], strict=True):
     print(scene)
+    labels, counts = np.unique(scene.labeled_pixels()[1], return_counts=True)
     accuracies = {name: [] for name in arguments.models}  # by size, then by split
     for size in arguments.sizes:
+        # Of a class that has fewer, one stays to test.
+        n_train = dict(zip(labels.tolist(), np.minimum(size, counts - 1).tolist(), strict=True))
         runs = run_benchmark(
             scene,
             benchmark_models(arguments.models),
-            SpatialBlockKFold(5, random_state=arguments.random_state, train_size=size),
+            SpatialBlockKFold(5, random_state=arguments.random_state, train_size=n_train),
             random_state=arguments.random_state,
             folder=arguments.out / f"{scene.name}-{size}",
             patch_size=5,
