@@ -72,7 +72,7 @@ def extractor():
 @pytest.fixture
 def ode():
     """Small ODE-net classifier, quick to train."""
-    return ODENetClassifier(n_filters=8, n_steps=1, max_epochs=3, random_state=0)
+    return ODENetClassifier(n_filters=8, n_steps=1, gate=0.5, max_epochs=3, random_state=0)
 
 
 @pytest.fixture(scope="session")

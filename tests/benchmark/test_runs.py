@@ -589,7 +589,11 @@ def test_nor_is_one_that_was_cut_short_while_it_chose_its_gate(
         pytest.warns(UserWarning, match="interrupted in fold 1 of 3"),
         pytest.raises(KeyboardInterrupt),
     ):
-        bench(scene, {"network": make_pipeline(extractor, ode)}, folder=tmp_path)
+        bench(
+            scene,
+            {"network": make_pipeline(extractor, ode.set_params(gate="auto"))},
+            folder=tmp_path,
+        )
     assert (tmp_path / "runs.jsonl").read_bytes() == b""
 
 

@@ -18,6 +18,7 @@ SMALL = {
     "n_filters": 8,
     "optimizer": "adamw",
     "lr": 1e-2,
+    "gate": 0.5,
     "max_epochs": 2,
     "batch_size": 32,
     "device": "cpu",

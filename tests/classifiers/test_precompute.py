@@ -19,7 +19,7 @@ CUBE = RNG.normal(5, 3, (15, 13, 8)).astype(np.float32)
 SCENE = Scene(CUBE, RNG.integers(1, 4, (15, 13)), mask=MASK)
 
 
-SMALL = {"n_filters": 8, "n_steps": 1, "max_epochs": 1, "validation": "random", "random_state": 0}
+SMALL = {"n_filters": 8, "n_steps": 1, "max_epochs": 1, "gate": 0.5, "random_state": 0}
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,7 @@ def test_training_is_that_on_the_patches_themselves(monkeypatch, size, padding, 
     patches = PatchExtractor(size, padding).fit_transform(X)
     model = ODENetClassifier(
         n_filters=8,
+        gate=0.5,
         max_epochs=2,
         early_stopping=early_stopping,
         validation="random",  # an array does not know where its blocks would lie
@@ -175,7 +176,7 @@ def test_a_validation_score_does_not_compute_the_stem_again(monkeypatch):
 def test_partial_fit_is_that_on_the_patches_themselves(monkeypatch):
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(9).fit_transform(X)
-    model = ODENetClassifier(n_filters=8, precision="float64", random_state=0)
+    model = ODENetClassifier(n_filters=8, gate=0.5, precision="float64", random_state=0)
     seen = spy(monkeypatch)
     for _ in range(2):
         model.partial_fit(patches, y, classes=[1, 2, 3])
@@ -191,7 +192,7 @@ def test_partial_fits_of_a_few_pixels_leave_the_image_alone(monkeypatch):
     X, y = SCENE.labeled_pixels()
     patches = PatchExtractor(5).fit_transform(X)
     seen = spy(monkeypatch)
-    model = ODENetClassifier(n_filters=8, random_state=0)
+    model = ODENetClassifier(n_filters=8, gate=0.5, random_state=0)
     model.partial_fit(patches[[0, -1]], y[[0, -1]], classes=[1, 2, 3])
     assert not seen
 

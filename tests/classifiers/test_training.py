@@ -25,6 +25,7 @@ SMALL = {
     "optimizer": "adamw",
     "lr": 1e-2,
     "lr_schedule": "constant",
+    "gate": 0.5,
     "max_epochs": 3,
     "batch_size": 32,
     "shortcut": False,  # the training of the network shows at once

@@ -420,7 +420,8 @@ def test_no_ground_to_hold_out_is_a_warning_that_names_remedies(
     ode, pixels, chosen, patch_size, wanted_for
 ):
     X, y = pixels[0][chosen], pixels[1][chosen]
-    ode.set_params(max_epochs=1, **{"early_stopping": False, "shortcut": False, wanted_for: True})
+    wanted = {"early_stopping": False, "shortcut": False, wanted_for: True}
+    ode.set_params(max_epochs=1, gate="auto", **wanted)
     model = make_pipeline(PatchExtractor(patch_size), ode)
     y = np.arange(len(y)) % 2
     with pytest.warns(UserWarning, match=NO_GROUND) as caught:
@@ -445,8 +446,8 @@ def test_one_pixel_of_each_class_leaves_none_to_hold_out(ode, pixels):
     X, y = pixels
     _, first = np.unique(y, return_index=True)
     with pytest.raises(ValueError, match=r"a class with two pixels.*label more pixels"):
-        ode.set_params(validation="random").fit(X[first], y[first])
-    assert ode.set_params(shortcut=False).fit(X[first], y[first]).predict(X[first]).shape == (3,)
+        ode.set_params(validation="random", gate="auto").fit(X[first], y[first])
+    assert ode.set_params(gate=0.5).fit(X[first], y[first]).predict(X[first]).shape == (3,)
 
 
 @pytest.mark.parametrize("validation", ["ground", 5, None, 0.1], ids=repr)

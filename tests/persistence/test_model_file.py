@@ -48,7 +48,7 @@ from sklearn_hsiode.persistence._model_file import MODEL
 from tests.persistence.tampering import called, listed, node, rewrite, value
 
 skops = pytest.importorskip("skops.io")
-SMALL = {"n_filters": 8, "max_epochs": 1, "random_state": 0}
+SMALL = {"n_filters": 8, "gate": 0.5, "max_epochs": 1, "random_state": 0}
 
 
 def ode(**parameters):

@@ -53,7 +53,9 @@ OF_ESTIMATOR = set(inspect.signature(ODENetClassifier).parameters)
 
 
 def ode(**parameters):
-    return ODENetClassifier(**({"n_filters": 4, "max_epochs": 1, "random_state": 0} | parameters))
+    return ODENetClassifier(
+        **({"n_filters": 4, "gate": 0.5, "max_epochs": 1, "random_state": 0} | parameters)
+    )
 
 
 @pytest.fixture(scope="module")
