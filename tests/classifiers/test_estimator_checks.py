@@ -32,7 +32,7 @@ def classifiers(precision):
         "random_state": 0,
     }
     ode = ODENetClassifier(solver="euler", n_steps=1, **parameters)
-    return [ode, ResNetClassifier(n_blocks=1, **parameters)]
+    return [ode, ResNetClassifier(n_blocks=1, gate=0.5, **parameters)]
 
 
 def expected_failed_checks(estimator):
