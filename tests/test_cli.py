@@ -140,11 +140,13 @@ def test_demo_compares_on_a_scene_of_the_users_as_well(files, out, capsys):
     assert "--scene and --labels go together" in capsys.readouterr().err
 
 
-def test_demo_compares_all_models_at_their_defaults():
+def test_demo_compares_all_models_at_their_defaults_but_for_a_gate_without_folds():
     models = commands._demo_models()
     assert list(models) == list(MODELS)
     for name in NETWORKS:
-        assert repr(models[name]) == repr(Recipe().estimator(name))
+        expected = Recipe().estimator(name)
+        expected[-1].set_params(gate=0.5)
+        assert repr(models[name]) == repr(expected)
 
 
 # benchmark
