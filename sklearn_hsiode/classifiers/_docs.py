@@ -74,8 +74,8 @@ validation : {"blocks", "random"} or splitter, default="blocks"
     "random" draws a share of each class's pixels, whose patches overlap those of the others:
     their score tells when to stop, not how well the model maps. A scikit-learn splitter makes
     the folds itself, with a seed of its own: early stopping takes the first, and the gate all of
-    them, each with a further training. Where a class would have no pixel
-    left to train, its pixels train instead.
+    them, each with a further training. Where a class would have no pixel left to train, its
+    pixels train instead.
 validation_fraction : float, default=0.1
     The share for early stopping; "blocks" are one of ``max(2, round(1 / validation_fraction))``
     folds, and a splitter has a share of its own.

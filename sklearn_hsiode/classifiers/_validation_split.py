@@ -186,8 +186,8 @@ def _warn_of_too_little_ground(patches: PatchSamples, n_folds: int) -> None:
         f"validation='blocks' cannot hold out one of {n_folds} parts of the ground,"
         f" {patches.patch_size - 1} pixels away from all others, for the {len(patches)} training"
         " pixels lie in too few places, or too close together: pixels among those that train are"
-        " held out instead. Label more ground, make the patches smaller, make validation_fraction"
-        " larger where that is the part to hold out, or pass validation='random'.",
+        " held out instead. Label more ground, make the patches smaller, or pass"
+        " validation='random'. For early stopping a larger validation_fraction may do as well.",
         stacklevel=3,
     )
 

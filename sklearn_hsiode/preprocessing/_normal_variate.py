@@ -41,10 +41,10 @@ class StandardNormalVariate(SpectralView):
     """
 
     def _view(self, X: np.ndarray) -> np.ndarray:
-        # From 0 to 1 first: in these units rounding cannot make a flat spectrum uneven.
-        # Within -1 and 1, since the span of two finite numbers may not be one.
+        # Within -1 and 1 first, since the span of two finite numbers may not be one.
         peak = np.abs(X).max(axis=1, keepdims=True)
         X = X / np.where(peak > 0, peak, 1)
+        # Then from 0 to 1: in these units rounding cannot make a flat spectrum uneven.
         darkest = X.min(axis=1, keepdims=True)
         span = X.max(axis=1, keepdims=True) - darkest
         X = (X - darkest) / np.where(span > 0, span, 1)
