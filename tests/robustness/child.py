@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 Case = TypeVar("Case")
 SECONDS = 20.0
@@ -28,11 +29,11 @@ class Verdict:
 
 
 @dataclass
-class _Running(Generic[Case]):
-    case: Case
+class _Child(Generic[Case]):
     pid: int
     pipe: int
-    started: float
+    cases: list[Case]
+    heard: float  # when the last verdict came
     answer: bytes = b""
 
 
@@ -42,40 +43,46 @@ def in_children(
     *,
     n_jobs: int = 2,
     seconds: float = SECONDS,
+    batch: int = 20,
 ) -> Iterator[tuple[Case, Verdict]]:
-    """Judge each case in a forked child of this process, which has all modules loaded already.
+    """Judge cases in forked children of this process, which has all modules loaded already.
 
-    A child that dies, or that takes longer than it may, is a verdict as well.
+    Each child takes a few cases. One that dies, or that takes longer than it may over a case, is
+    a verdict on this case, and another child takes those that are left.
     """
     waiting, left = selectors.DefaultSelector(), iter(cases)
+    spare: list[Case] = []
     while True:
         while len(waiting.get_map()) < n_jobs:
-            case = next(left, None)
-            if case is None:
+            some = spare or list(islice(left, batch))
+            spare = []
+            if not some:
                 break
-            child = _started(case, judge, seconds)
+            child = _started(some, judge)
             waiting.register(child.pipe, selectors.EVENT_READ, child)
         if not waiting.get_map():
             return
         ready = {key.fd for key, _ in waiting.select(timeout=0.2)}
         for key in list(waiting.get_map().values()):
-            child = key.data
-            took = time.monotonic() - child.started
+            child, now = key.data, time.monotonic()
             part = os.read(child.pipe, 2**16) if key.fd in ready else None
-            if part:
-                child.answer += part
-                continue
-            if part is None and took < seconds:
+            *lines, child.answer = (child.answer + (part or b"")).split(b"\n")
+            for line in lines:
+                yield child.cases.pop(0), Verdict(*json.loads(line), now - child.heard)
+                child.heard = now
+            if part or (part is None and now < child.heard + seconds):
                 continue
             if part is None:
                 os.kill(child.pid, signal.SIGKILL)
             _, status = os.waitpid(child.pid, 0)
             waiting.unregister(child.pipe)
             os.close(child.pipe)
-            yield child.case, _verdict(child.answer, status, took, is_hang=part is None)
+            if child.cases:
+                yield child.cases.pop(0), _end(status, now - child.heard, is_hang=part is None)
+                spare += child.cases
 
 
-def _started(case: Case, judge: Callable[[Case], Verdict], seconds: float) -> _Running[Case]:
+def _started(cases: list[Case], judge: Callable[[Case], Verdict]) -> _Child[Case]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -83,23 +90,24 @@ def _started(case: Case, judge: Callable[[Case], Verdict], seconds: float) -> _R
     if pid == 0:
         try:
             os.close(reading)
-            _set_limits(seconds)
-            verdict = judge(case)
-            os.write(writing, json.dumps([verdict.word, verdict.details[:2000]]).encode())
+            _set_limits()
+            for case in cases:
+                verdict = judge(case)
+                line = json.dumps([verdict.word, verdict.details[:2000]])
+                os.write(writing, line.encode() + b"\n")
         finally:
             os._exit(0)
     os.close(writing)
-    return _Running(case, pid, reading, time.monotonic())
+    return _Child(pid, reading, cases, time.monotonic())
 
 
-def _set_limits(seconds: float) -> None:
+def _set_limits() -> None:
     silence = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # libraries written in C print what they find
         os.dup2(silence, stream)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     memory = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 2))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(ImportError):
         import torch
@@ -107,19 +115,9 @@ def _set_limits(seconds: float) -> None:
         torch.set_num_threads(1)
 
 
-def _verdict(answer: bytes, status: int, took: float, *, is_hang: bool) -> Verdict:
+def _end(status: int, took: float, *, is_hang: bool) -> Verdict:
     if is_hang:
         return Verdict("hang", f"killed after {took:.0f} s", took)
     if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        return Verdict("death", name, took)
-    try:
-        word, details = json.loads(answer)
-    except ValueError:
-        return Verdict("death", "no answer", took)
-    return Verdict(word, details, took)
-
-
-def run_alone(judge: Callable[[Any], Verdict], case: Any) -> Verdict:
-    """Judge a single case."""
-    return next(iter(in_children([case], judge, n_jobs=1)))[1]
+        return Verdict("death", signal.Signals(os.WTERMSIG(status)).name, took)
+    return Verdict("death", f"no answer, exit {os.waitstatus_to_exitcode(status)}", took)

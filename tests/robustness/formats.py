@@ -19,6 +19,7 @@ from rasterio.io import MemoryFile
 from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_hsiode import Scene, predict_map, read_scene
+from tests.robustness.parts import features_of, fields_of
 from tests.robustness.samples import Facts, Sample, Values, at, doubles
 from tests.robustness.tiff import tiff_values
 
@@ -29,6 +30,8 @@ TRANSFORM = rasterio.Affine(30, 0, 364095, 0, -30, 5809965)
 PLACE = {"crs": "EPSG:32633", "transform": TRANSFORM}
 PIXELS = "cube mask dropped shape dtype"
 NUMBER = r"\s*[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*"
+NUMBERS = rf"\{{{NUMBER}(,{NUMBER})*\}}"
+ANY = r"[^\x00-\x08\x7f-\xff]*"
 WORDS = r"[^\x00-\x1f{}=,\x7f-\xff]+"
 FORMATS: dict[str, Callable[[], Sample]] = {}
 
@@ -67,7 +70,7 @@ def facts_of(scene: Scene) -> Facts:
         "transform": None if scene.transform is None else tuple(scene.transform),
         "dropped": dict(scene.dropped_bands),
         "labels": None if scene.labels is None else scene.labels.astype(np.int64).tobytes(),
-        "class names": dict(scene.class_names),
+        "class_names": dict(scene.class_names),
     }
 
 
@@ -179,37 +182,36 @@ bbl = {1, 1, 0, 1, 1}
 data ignore value = 31111
 reflectance scale factor = 10000
 """
-# What each field is about; None where any other value is an error, or changes nothing.
+# What each field is about, and how its values look.
 FIELDS = {
-    "data type": PIXELS,
-    "interleave": PIXELS,
-    "byte order": PIXELS,
-    "map info": "crs transform",
-    "wavelength units": "wavelengths fwhm",
-    "wavelength": "wavelengths",
-    "fwhm": "fwhm",
-    "bbl": f"wavelengths fwhm {PIXELS}",
-    "data ignore value": PIXELS,
-    "reflectance scale factor": PIXELS,
-    "class names": "class names",
+    "samples": (PIXELS, NUMBER),
+    "lines": (PIXELS, NUMBER),
+    "bands": (PIXELS, NUMBER),
+    "header offset": (PIXELS, NUMBER),
+    "data type": (PIXELS, NUMBER),
+    "interleave": (PIXELS, WORDS),
+    "byte order": (PIXELS, NUMBER),
+    "map info": ("crs transform", ANY),
+    "wavelength units": ("wavelengths fwhm", WORDS),
+    "wavelength": ("wavelengths", NUMBERS),
+    "fwhm": ("fwhm", NUMBERS),
+    "bbl": (f"wavelengths fwhm {PIXELS}", NUMBERS),
+    "data ignore value": (PIXELS, NUMBER),
+    "reflectance scale factor": (PIXELS, NUMBER),
+    "classes": ("class_names", NUMBER),
+    "class_names": ("class_names", ANY),
 }
-OPTIONAL = [key for key in FIELDS if key not in ("data type", "interleave")]
+REQUIRED = ("samples", "lines", "bands", "data type", "interleave")
 
 
-def envi_values(name: str, content: bytes) -> Iterator[Values]:
-    """Values of a header, and names of its optional fields: a header may have others."""
-    for key, facts in FIELDS.items():
-        match = re.search(rb"^" + key.encode() + rb" = (\{[^}]*\}|.*)$", content, re.M)
-        if match is None:
-            continue
-        about = frozenset(facts.split())
-        for value in re.finditer(rb"[^{},]+", match[1]):
-            start, stop = (match.start(1) + place for place in value.span())
-            is_number = re.fullmatch(NUMBER.encode(), value[0]) is not None
-            yield Values(name, start, stop, about, NUMBER if is_number else WORDS)
-        if key in OPTIONAL:
-            stop = match.start() + len(key)
-            yield Values(name, match.start(), stop, about, r"[^\x00-\x1f={}]*[^\x00-\x20={}]")
+def envi_values(name: str, content: bytes, more: str = "") -> Iterator[Values]:
+    """Values of a header, of which most may be absent as well."""
+    for key, value in fields_of(content).items():
+        if key in FIELDS:
+            facts, pattern = FIELDS[key]
+            about = frozenset(f"{facts} {more}".split())
+            optional = key not in REQUIRED
+            yield Values(f"{name}!{key}", 0, len(value), about, pattern, may_be_absent=optional)
 
 
 def make_envi(interleave: str, order: str, offset: int) -> Sample:
@@ -325,11 +327,8 @@ def make_envi_labels() -> Sample:
     text += "class names = {none, wheat, maize}\n"
     header = text.encode()
     values = (
-        *envi_values("gt.hdr", header),
+        *envi_values("gt.hdr", header, "labels"),
         Values("gt.img", 0, ROWS * COLS, frozenset({"labels"})),
-    )
-    values = tuple(
-        Values(one.file, one.start, one.stop, one.facts | {"labels"}, one.pattern) for one in values
     )
     files = {**field(), "gt.hdr": header, "gt.img": labels_of().tobytes()}
     return Sample(files, labels("gt.img"), values, ("gt.hdr", "gt.img"))
@@ -349,11 +348,11 @@ def make_class_map() -> Sample:
         names = ("map.tif", "map.tif.aux.xml")
         files = {name: Path(folder, name).read_bytes() for name in names}
     values = (
-        *tiff_values("map.tif", files["map.tif"], "labels", "labels;class names"),
+        *tiff_values("map.tif", files["map.tif"], "labels", "labels class_names"),
         *(
             value
             for name in (b"wheat", b"maize")
-            for value in at("map.tif.aux.xml", files["map.tif.aux.xml"], name, "class names", WORDS)
+            for value in at("map.tif.aux.xml", files["map.tif.aux.xml"], name, "class_names", WORDS)
         ),
     )
     return Sample({**field(), **files}, labels("map.tif"), values, names)
@@ -387,18 +386,11 @@ def make_vector(suffix: str, driver: str, **options: Any) -> Sample:
         files = {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
     values = []
     for name, content in files.items():
-        values += doubles(name, content, POLYGONS, "labels;class names")
+        values += doubles(name, content, POLYGONS, "labels class_names")
         for crop in set(NAMES):
-            values += at(name, content, crop.encode(), "labels;class names", WORDS)
-    values = [_split(value) for value in values]
+            values += at(name, content, crop.encode(), "labels class_names", WORDS)
     read = labels(f"gt{suffix}", class_column="crop")
     return Sample({**field(), **files}, read, tuple(values), tuple(files))
-
-
-def _split(value: Values) -> Values:
-    facts = {part for fact in value.facts for part in fact.split(";")}
-    facts = {"labels", "class names"} if facts & {"labels", "class"} else facts
-    return Values(value.file, value.start, value.stop, frozenset(facts), value.pattern)
 
 
 FORMATS["labels: GeoPackage"] = partial(make_vector, ".gpkg", "GPKG")
@@ -419,14 +411,11 @@ def make_geojson() -> Sample:
     name = "urn:ogc:def:crs:EPSG::32633"
     crs = {"type": "name", "properties": {"name": name}}
     text = json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}).encode()
-    about = frozenset({"labels", "class names"})
-    values = [
-        Values("gt.geojson", *match.span(), about, r"-?" + NUMBER)
-        for match in re.finditer(rb"-?\d+\.\d+", text)
-    ]
-    values += [
-        Values("gt.geojson", *match.span(1), about, r'[^"\\\x00-\x1f\x7f-\xff]+')
-        for match in re.finditer(rb'"crop": "([^"]+)"', text)
-    ]
+    about = frozenset({"labels", "class_names"})
+    values = tuple(
+        Values(f"gt.geojson!{i}", 0, len(feature), about, ".*", may_be_absent=True)
+        for i, feature in features_of(text).items()
+        if i.isdecimal()
+    )
     read = labels("gt.geojson", class_column="crop")
-    return Sample({**field(), "gt.geojson": text}, read, tuple(values), ("gt.geojson",))
+    return Sample({**field(), "gt.geojson": text}, read, values, ("gt.geojson",))

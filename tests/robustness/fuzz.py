@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -18,9 +18,9 @@ from tempfile import TemporaryDirectory
 from tabulate import tabulate
 from tqdm import tqdm
 
-from tests.robustness.child import Verdict, in_children, run_alone
+from tests.robustness.child import Verdict, in_children
 from tests.robustness.formats import FORMATS
-from tests.robustness.mutations import ARCHIVES, damage, unpacked
+from tests.robustness.mutations import damage
 from tests.robustness.oracle import BAD, GOOD, judged
 from tests.robustness.samples import Sample
 
@@ -42,22 +42,8 @@ def damaged(case: str) -> tuple[Sample, dict[str, bytes]]:
 
 
 def judge_file(case: str, folder: Path) -> Verdict:
-    sample, new = damaged(case)
-    for name, content in new.items():
-        (folder / name).write_bytes(content)
-    return judged(sample.read, folder, sample.truth, sample.values, parts(sample.files), parts(new))
-
-
-def parts(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Files, and the members of those that are archives in place of them."""
-    found: dict[str, bytes] = {}
-    for name, content in files.items():
-        members = unpacked(content) if name.endswith(ARCHIVES) else None
-        if members is None:
-            found[name] = content
-        else:
-            found |= {f"{name}!{member}": part for member, part in members.items()}
-    return found
+    """What becomes of a damaged file."""
+    return judged(*damaged(case), folder)
 
 
 def cases_of_files(formats: list[str], n_cases: int, seed: int) -> Iterator[str]:
@@ -132,7 +118,8 @@ def repeat(case: str, failures: Path) -> int:
     """Repeat a single case."""
     with TemporaryDirectory() as folder:
         whole(case.rpartition("/")[0])
-        verdict = run_alone(lambda case: judge_file(case, Path(folder)), case)
+        judge = partial(judge_file, folder=Path(folder))
+        _, verdict = next(in_children([case], judge))
     print(f"{verdict.word}: {verdict.details}")
     return int(verdict.word not in GOOD)
 

@@ -1,29 +1,39 @@
 """Seeded damage to files: to their bytes, their numbers, their texts, and the parts of archives."""
 
-import io
 import json
 import re
-import warnings
 import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from tests.robustness.parts import ARCHIVES, archive_of, members_of
 from tests.robustness.samples import Sample
 
 TEXTS = (".hdr", ".geojson", ".json", ".prj", ".cpg", ".xml")
-ARCHIVES = (".npz", ".model", ".skops")
 EXTREMES = [0, 1, 0xFF, 0x7F, 0x80, 2**15 - 1, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1]
 NUMBERS = [
     *("0", "-1", "1_6", "1e999", "-1e308", "nan", "inf", "1e-320", "0x10", "99999999999999999999"),
-    *("2147483648", "9223372036854775808", "1.5", "+5", "5.", "", " ", "１６", "1 6", "0016"),
-    *("1e9", "20000", "65536", "6,7", "--1", "None", "true"),
+    *(
+        "2147483648",
+        "9223372036854775808",
+        "1.5",
+        "+5",
+        "5.",
+        "",
+        " ",
+        "\uff11\uff16",
+        "1 6",
+        "0016",
+    ),
+    *("1e9", "20000", "65536", "6,7", "None", "true", "\uff11\uff16"),
 ]
 STRANGE = ["\x00", "\ufeff", "é", "{", "}", '"', "\\", "=", ",", "\n", "\r", "\t", " ", "[", "]"]
 ODD_VALUES = [
     *(None, True, False, 0, -1, 1.5, 1e300, 2**63, 10**30, "", "x", "\x00", [], {}, [[]]),
     *({"type": "Feature"}, [1, "a"], float("nan"), float("inf"), "é" * 100),
 ]
+PACKED = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
 Change = Callable[[bytes, Random], bytes]
 
 
@@ -193,7 +203,7 @@ def other_part(content: bytes, random: Random) -> bytes:
 
 def change_member(content: bytes, random: Random) -> bytes:
     """An archive, packed again, of which a member was changed, dropped, renamed or doubled."""
-    members = unpacked(content)
+    members = members_of(content)
     if not members:
         return flip_bits(content, random)
     name = random.choice(sorted(members))
@@ -206,28 +216,8 @@ def change_member(content: bytes, random: Random) -> bytes:
         members[random.choice(["x", "../x.npy", "a/b", name + ".npy"])] = members.pop(name)
     else:
         members[name] = members[random.choice(sorted(members))]
-    return packed(members, random)
-
-
-def unpacked(content: bytes) -> dict[str, bytes] | None:
-    """Members of an archive, or None for what is none."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except Exception:  # whatever a damaged archive leads to
-        return None
-
-
-def packed(members: Mapping[str, bytes], random: Random) -> bytes:
-    ways = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-    way = random.choices(ways, [5, 5, 1, 1])[0]
-    file = io.BytesIO()
-    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(file, "w", way) as archive:
-        for name, part in members.items():
-            archive.writestr(name, part)
-        if random.random() < 0.05:
-            archive.writestr(random.choice(sorted(members) or ["x"]), b"twice")
-    return file.getvalue()
+    way = random.choices(PACKED, [5, 5, 1, 1])[0]
+    return archive_of(members, way, name if random.random() < 0.05 else None)
 
 
 def changes(name: str) -> list[Change]:
@@ -258,7 +248,3 @@ def damage(sample: Sample, random: Random) -> dict[str, bytes]:
         else:
             files[name] = damaged(name, files[name], random)
     return files
-
-
-def changed_files(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Collection[str]:
-    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))

@@ -3,14 +3,15 @@
 import logging
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sklearn_hsiode
 from tests.robustness.child import Verdict
-from tests.robustness.samples import Facts, Values, cannot_be_told
+from tests.robustness.parts import put_together, taken_apart
+from tests.robustness.samples import Sample, put_back
 
 PACKAGE = Path(sklearn_hsiode.__file__).parent
 # A clear error is one of these, and none of their subclasses that say what went on inside.
@@ -54,31 +55,44 @@ def judged_error(error: BaseException, names: Collection[str]) -> Verdict:
     return Verdict("foreign error", f"{details} | {where}")
 
 
-def judged(
-    read: Callable[[Path], Facts],
-    folder: Path,
-    truth: Facts,
-    values: tuple[Values, ...],
-    old: Mapping[str, bytes],
-    new: Mapping[str, bytes],
-) -> Verdict:
+def judged(sample: Sample, new: Mapping[str, bytes], folder: Path) -> Verdict:
     """Read damaged files, and compare what is read with what the whole ones held."""
-    names = {Path(name).name for name in new} | {Path(name).stem for name in old}
+    names = {name for known in (*sample.files, *new) for name in (known, Path(known).stem)}
+    differing, shown = set[str](), ""
     with listening() as messages:
         try:
-            found = read(folder)
+            differing, shown = differences(sample, new, folder)
         except BaseException as error:
             return judged_error(error, names)
-    differing = sorted(name for name in truth if not same(found.get(name), truth[name]))
     if not differing:
         return Verdict("same")
     if any(name in message for name in names for message in messages):
         return Verdict("warning", "; ".join(messages))
-    if set(differing) <= cannot_be_told(values, old, new):
-        return Verdict("cannot be told", ", ".join(differing))
-    shown = {name: (truth[name], found.get(name)) for name in differing}
-    short = {name: pair for name, pair in shown.items() if not isinstance(pair[0], bytes)}
-    return Verdict("silent", f"{', '.join(differing)} differ: {short}; warned: {messages}")
+    files, facts = put_back(sample.values, taken_apart(sample.files), taken_apart(new))
+    if facts:  # do all other changes change nothing?
+        try:
+            rest, _ = differences(sample, put_together(files), folder)
+        except BaseException:
+            rest = differing
+        if not rest and differing <= facts:
+            return Verdict("cannot be told", ", ".join(sorted(differing)))
+    return Verdict("silent", f"{shown}; warned: {messages}")
+
+
+def differences(sample: Sample, files: Mapping[str, bytes], folder: Path) -> tuple[set[str], str]:
+    """Facts that are not those of the whole files, and how they read."""
+    for path in folder.iterdir():
+        path.unlink()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    found = sample.read(folder)
+    differing = {name for name in sample.truth if not same(found.get(name), sample.truth[name])}
+    shown = {
+        name: (sample.truth[name], found.get(name))
+        for name in differing
+        if not isinstance(sample.truth[name], bytes)
+    }
+    return differing, f"{', '.join(sorted(differing))} differ: {shown}"
 
 
 def same(one: Any, other: Any) -> bool:

@@ -18,6 +18,7 @@ class Values:
 
     A change in them is one of the facts of the same file, as if it had been meant. The text of a
     value must match `pattern` after the change as well, since a reader can tell what does not.
+    A part of a file that `may_be_absent` may be left out as if it had never been there.
     """
 
     file: str
@@ -25,6 +26,7 @@ class Values:
     stop: int
     facts: frozenset[str]
     pattern: str | None = None
+    may_be_absent: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,37 +71,25 @@ def doubles(name: str, content: bytes, numbers: Any, facts: str) -> Iterator[Val
         yield from at(name, content, struct.pack("<d", number), facts)
 
 
-def cannot_be_told(values: tuple[Values, ...], old: Mapping[str, bytes], new: Mapping[str, bytes]):
-    """Facts that may have changed unseen, since nothing but bare values was changed.
-
-    Empty where a byte outside of them was changed.
-    """
-    facts: set[str] = set()
-    for name in old.keys() | new.keys():
-        before, after = old.get(name), new.get(name)
-        if before == after:
-            continue
-        if before is None or after is None:
-            return set()
-        ranges = [part for part in values if part.file == name]
-        hit = {part for part in ranges if _holds(part, before, after)}
-        changed = _changed(before, after)
-        covered = np.zeros(len(before) + 1, dtype=bool)
-        for part in hit:
-            covered[part.start : part.stop] = True
-        if not covered[changed].all():
-            return set()
-        inside = (part for part in hit if ((changed >= part.start) & (changed < part.stop)).any())
-        facts.update(*(part.facts for part in inside))
-    return facts
-
-
-def _changed(before: bytes, after: bytes) -> np.ndarray:
-    """Places of the old content that were changed; all after an insertion but the common end."""
-    if len(before) == len(after):
-        return np.flatnonzero(np.frombuffer(before, "u1") != np.frombuffer(after, "u1"))
-    start, end = _common(before, after)
-    return np.arange(start, max(len(before) - end, start + 1))
+def put_back(
+    values: tuple[Values, ...], old: Mapping[str, bytes], new: Mapping[str, bytes]
+) -> tuple[dict[str, bytes], set[str]]:
+    """The new files with the old bare values, and the facts that these are about."""
+    files, facts = dict(new), set[str]()
+    for part in values:
+        before, after = old[part.file], new.get(part.file)
+        if after is None and "!" in part.file and part.may_be_absent:
+            files[part.file] = before
+            facts |= part.facts
+        elif after is not None and before != after and _is_value(part, before, after):
+            stop = part.stop + len(after) - len(before)
+            if after[part.start : stop] != before[part.start : part.stop]:
+                kept = files[part.file]
+                middle = before[part.start : part.stop]
+                files[part.file] = kept[: part.start] + middle + kept[stop:]
+                facts |= part.facts
+    # In their order; what is there beyond them is not of this file.
+    return {name: files[name] for name in (*old, *(set(files) - set(old))) if name in files}, facts
 
 
 def _common(before: bytes, after: bytes) -> tuple[int, int]:
@@ -111,8 +101,8 @@ def _common(before: bytes, after: bytes) -> tuple[int, int]:
     return start, min(end, shorter - start)
 
 
-def _holds(part: Values, before: bytes, after: bytes) -> bool:
-    """True where a value is one after the change as well."""
+def _is_value(part: Values, before: bytes, after: bytes) -> bool:
+    """True where a value, of the same length unless nothing else has changed, is one still."""
     grown = len(after) - len(before)
     if grown:
         start, end = _common(before, after)

@@ -35,17 +35,17 @@ def tiff_values(
     name: str,
     content: bytes,
     pixels: str = "cube mask dropped shape dtype",
-    names: str = "wavelengths;fwhm;dropped;cube;shape;mask;class names;dtype",
+    names: str = "wavelengths fwhm",
 ) -> Iterator[Values]:
     """Pixels that are not compressed, sample format, nodata, georeference and texts of tags."""
     found = {tag: (kind, values, size) for _, tag, kind, values, size in entries(content)}
     about = frozenset(pixels.split())
-    of_text = frozenset(names.split(";")) | about
+    of_text = frozenset(names.split()) | about
     if struct.unpack_from("<H", content, found[COMPRESSION][1])[0] == 1:
         for tag, sizes in SIZES_OF_BLOCKS.items():
             if tag in found:
-                blocks = zip(_numbers(content, found[tag]), _numbers(content, found[sizes]))
-                for start, size in blocks:
+                starts, lengths = (_numbers(content, found[key]) for key in (tag, sizes))
+                for start, size in zip(starts, lengths, strict=True):
                     yield Values(name, start, start + size, about)
     for tag, (_, start, size) in found.items():
         if tag == SAMPLE_FORMAT:
