@@ -8,21 +8,34 @@ import argparse
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tabulate import tabulate
 from tqdm import tqdm
 
+from tests.robustness import models
 from tests.robustness.child import Verdict, in_children
 from tests.robustness.formats import FORMATS
 from tests.robustness.mutations import damage
 from tests.robustness.oracle import BAD, GOOD, judged
 from tests.robustness.samples import Sample
+
+
+def judge_file(case: str, folder: Path) -> Verdict:
+    """What becomes of a damaged image or label file: of ``format/number``."""
+    return judged(*damaged(case), folder)
+
+
+def keep_file(case: str, folder: Path) -> None:
+    """Keep the files of a case."""
+    for name, content in damaged(case)[1].items():
+        (folder / name).write_bytes(content)
 
 
 @cache
@@ -35,91 +48,104 @@ def whole(name: str) -> Sample:
 
 
 def damaged(case: str) -> tuple[Sample, dict[str, bytes]]:
-    """The sample of a case ``format/number``, and its files after damage."""
+    """The sample of a case, and its files after damage."""
     name, _, number = case.rpartition("/")
     sample = whole(name)
     return sample, damage(sample, Random(f"{name}/{number}"))
 
 
-def judge_file(case: str, folder: Path) -> Verdict:
-    """What becomes of a damaged file."""
-    return judged(*damaged(case), folder)
+@dataclass(frozen=True)
+class Kind:
+    """Cases of a kind: ``kind/name/number``."""
+
+    title: str
+    names: Collection[str]
+    prepare: Callable[[str], Any]
+    judge: Callable[[str, Path], Verdict]
+    keep: Callable[[str, Path], None]
 
 
-def cases_of_files(formats: list[str], n_cases: int, seed: int) -> Iterator[str]:
+KINDS = {
+    "files": Kind("Images and labels", FORMATS, whole, judge_file, keep_file),
+    "models": Kind("Model files", models.MODELS, models.whole, models.judge, models.keep),
+}
+
+
+def cases_of(kind: str, n_cases: int, seed: int, only: Collection[str]) -> Iterator[str]:
+    """As many cases as are wanted, of all names in turn."""
+    names = [name for name in KINDS[kind].names if not only or name in only]
+    for name in names if n_cases else ():
+        KINDS[kind].prepare(name)
     for i in range(n_cases):
-        yield f"{formats[i % len(formats)]}/{seed}-{i // len(formats)}"
+        yield f"{kind}/{names[i % len(names)]}/{seed}-{i // len(names)}"
 
 
 def main() -> int:
+    """Judge as many cases of each kind as are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--files", type=int, default=10_000, help="damaged images and labels")
-    parser.add_argument("--formats", nargs="*", default=list(FORMATS), choices=list(FORMATS))
+    parser.add_argument("--files", type=int, default=0, help="damaged images and labels")
+    parser.add_argument("--models", type=int, default=0, help="damaged model files")
+    parser.add_argument("--only", nargs="*", default=[], help="formats or models")
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
-    parser.add_argument("--case", help="repeat this one: FORMAT/SEED-NUMBER")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--case", help="repeat this one")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
     options = parser.parse_args()
     if options.case:
-        return repeat(options.case, options.failures)
-    for name in options.formats:
-        whole(name)
+        return repeat(options.case)
     n_bad = 0
-    with TemporaryDirectory() as root:
-
-        def judge(case: str) -> Verdict:
-            with TemporaryDirectory(dir=root) as folder:
-                return judge_file(case, Path(folder))
-
-        cases = cases_of_files(options.formats, options.files, options.seed)
-        n_bad += tell("Images and labels", cases, judge, options)
+    for kind in KINDS:
+        cases = list(cases_of(kind, getattr(options, kind), options.seed, options.only))
+        n_bad += tell(kind, cases, options) if cases else 0
     return min(n_bad, 1)
 
 
-def tell(
-    title: str,
-    cases: Iterator[str],
-    judge: Callable[[str], Verdict],
-    options: argparse.Namespace,
-) -> int:
+def tell(kind: str, cases: list[str], options: argparse.Namespace) -> int:
     """Judge all cases, print a table of them, and return how many went wrong."""
     counts: dict[str, Counter[str]] = {}
     slowest, n_bad = (0.0, ""), 0
-    bar = tqdm(
-        in_children(cases, judge, n_jobs=options.jobs), desc=title, unit="case", disable=None
-    )
-    for case, verdict in bar:
-        counts.setdefault(case.rpartition("/")[0], Counter())[verdict.word] += 1
-        slowest = max(slowest, (verdict.seconds, case))
-        if verdict.word not in GOOD:
-            n_bad += 1
-            keep(case, verdict, options.failures)
+    with TemporaryDirectory() as root:
+        verdicts = in_children(cases, partial(judge_in, root), n_jobs=options.jobs)
+        bar = tqdm(verdicts, desc=kind, total=len(cases), unit="case", disable=None)
+        for case, verdict in bar:
+            counts.setdefault(case.split("/")[1], Counter())[verdict.word] += 1
+            slowest = max(slowest, (verdict.seconds, case))
+            if verdict.word not in GOOD:
+                n_bad += 1
+                keep(case, verdict, options.failures)
     words = [*GOOD, *BAD]
     rows = [[name, *(counts[name][word] for word in words)] for name in sorted(counts)]
     rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
-    print(f"\n## {title}\n\n{tabulate(rows, ['', *words], tablefmt='github')}\n")
+    print(f"\n## {KINDS[kind].title}\n\n{tabulate(rows, ['', *words], tablefmt='github')}\n")
     print(f"Slowest: {slowest[0]:.1f} s, {slowest[1]}", flush=True)
     return n_bad
 
 
+def judge_in(root: str, case: str) -> Verdict:
+    """Judge a case in a folder of its own."""
+    kind, _, rest = case.partition("/")
+    with TemporaryDirectory(dir=root) as folder:
+        return KINDS[kind].judge(rest, Path(folder))
+
+
 def keep(case: str, verdict: Verdict, failures: Path) -> None:
     """Keep the files of a case that went wrong, and say how to repeat it."""
+    kind, _, rest = case.partition("/")
     folder = failures / verdict.word.replace(" ", "-") / case.replace("/", "-").replace(":", "")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name, content in damaged(case)[1].items():
-        (folder / name).write_bytes(content)
+    KINDS[kind].keep(rest, folder)
     command = f"python -m tests.robustness.fuzz --case '{case}'"
     (folder / "how.txt").write_text(f"{command}\n{verdict.word}: {verdict.details}\n")
     tqdm.write(f"{verdict.word}: {command}\n    {verdict.details[:300]}", file=sys.stderr)
 
 
-def repeat(case: str, failures: Path) -> int:
+def repeat(case: str) -> int:
     """Repeat a single case."""
-    with TemporaryDirectory() as folder:
-        whole(case.rpartition("/")[0])
-        judge = partial(judge_file, folder=Path(folder))
-        _, verdict = next(in_children([case], judge))
+    kind, name, _ = case.split("/")
+    KINDS[kind].prepare(name)
+    with TemporaryDirectory() as root:
+        _, verdict = next(in_children([case], partial(judge_in, root)))
     print(f"{verdict.word}: {verdict.details}")
     return int(verdict.word not in GOOD)
 

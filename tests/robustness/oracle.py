@@ -17,7 +17,7 @@ PACKAGE = Path(sklearn_hsiode.__file__).parent
 # A clear error is one of these, and none of their subclasses that say what went on inside.
 CLEAR = (ValueError, TypeError, OSError, FileNotFoundError, IsADirectoryError, PermissionError)
 GOOD = ("same", "error", "warning", "cannot be told")
-BAD = ("silent", "foreign error", "hang", "death")
+BAD = ("silent", "foreign error", "hang", "death", "ran code")
 
 
 @contextmanager
