@@ -166,10 +166,11 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     A file may unpack to 4 GiB, and beyond 256 MiB to no more than 100 times its size; the list
     of what an estimator is made of may be 64 MiB, as for a forest of 4,000 trees.
 
-    A file made to do harm can still crash the process when it predicts: scikit-learn does not
-    check the nodes of a decision tree, nor the arrays of its other estimators. And its hash tells
-    damage, not who made it: whoever changes weights can make another. What it cannot do, by any
-    known way, is to run code of its author's.
+    Decision trees and support vector machines are checked before scikit-learn's compiled code
+    gets them. That of others, such as nearest neighbours and histogram gradient boosting, takes
+    its arrays on trust, so that a file made to do harm can still crash the process. And a hash
+    tells damage, not who made a file: whoever changes weights can make another. What a file cannot
+    do, by any known way, is to run code of its author's.
     """
     skops, trust = _skops()
     model, about = _read(path)
