@@ -19,8 +19,8 @@ from typing import Any
 from tabulate import tabulate
 from tqdm import tqdm
 
-from tests.robustness import models
-from tests.robustness.child import Verdict, in_children
+from tests.robustness import jobs, kills, models
+from tests.robustness.child import SECONDS, Verdict, in_children
 from tests.robustness.formats import FORMATS
 from tests.robustness.mutations import damage
 from tests.robustness.oracle import BAD, GOOD, judged
@@ -63,11 +63,18 @@ class Kind:
     prepare: Callable[[str], Any]
     judge: Callable[[str, Path], Verdict]
     keep: Callable[[str, Path], None]
+    good: Collection[str] = GOOD
+    bad: Collection[str] = BAD
+    seconds: float = SECONDS
 
 
 KINDS = {
     "files": Kind("Images and labels", FORMATS, whole, judge_file, keep_file),
     "models": Kind("Model files", models.MODELS, models.whole, models.judge, models.keep),
+    "kills": Kind(
+        *("Killed jobs, full disks and read-only folders", jobs.JOBS),
+        *(kills.whole, kills.judge, kills.keep, kills.GOOD, kills.BAD, 4 * kills.SECONDS),
+    ),
 }
 
 
@@ -86,7 +93,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--files", type=int, default=0, help="damaged images and labels")
     parser.add_argument("--models", type=int, default=0, help="damaged model files")
-    parser.add_argument("--only", nargs="*", default=[], help="formats or models")
+    parser.add_argument("--kills", type=int, default=0, help="jobs that are stopped")
+    parser.add_argument("--only", nargs="*", default=[], help="formats, models or jobs")
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
     parser.add_argument("--case", help="repeat this one")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default %(default)s)")
@@ -96,27 +104,28 @@ def main() -> int:
     n_bad = 0
     for kind in KINDS:
         cases = list(cases_of(kind, getattr(options, kind), options.seed, options.only))
-        n_bad += tell(kind, cases, options) if cases else 0
+        n_bad += tell(KINDS[kind], cases, options) if cases else 0
     return min(n_bad, 1)
 
 
-def tell(kind: str, cases: list[str], options: argparse.Namespace) -> int:
+def tell(kind: Kind, cases: list[str], options: argparse.Namespace) -> int:
     """Judge all cases, print a table of them, and return how many went wrong."""
     counts: dict[str, Counter[str]] = {}
     slowest, n_bad = (0.0, ""), 0
     with TemporaryDirectory() as root:
-        verdicts = in_children(cases, partial(judge_in, root), n_jobs=options.jobs)
-        bar = tqdm(verdicts, desc=kind, total=len(cases), unit="case", disable=None)
+        judge = partial(judge_in, root)
+        verdicts = in_children(cases, judge, n_jobs=options.jobs, seconds=kind.seconds)
+        bar = tqdm(verdicts, desc=kind.title, total=len(cases), unit="case", disable=None)
         for case, verdict in bar:
             counts.setdefault(case.split("/")[1], Counter())[verdict.word] += 1
             slowest = max(slowest, (verdict.seconds, case))
-            if verdict.word not in GOOD:
+            if verdict.word not in kind.good:
                 n_bad += 1
                 keep(case, verdict, options.failures)
-    words = [*GOOD, *BAD]
+    words = [*kind.good, *kind.bad]
     rows = [[name, *(counts[name][word] for word in words)] for name in sorted(counts)]
     rows.append(["all", *(sum(column) for column in list(zip(*rows, strict=True))[1:])])
-    print(f"\n## {KINDS[kind].title}\n\n{tabulate(rows, ['', *words], tablefmt='github')}\n")
+    print(f"\n## {kind.title}\n\n{tabulate(rows, ['', *words], tablefmt='github')}\n")
     print(f"Slowest: {slowest[0]:.1f} s, {slowest[1]}", flush=True)
     return n_bad
 
@@ -125,6 +134,8 @@ def judge_in(root: str, case: str) -> Verdict:
     """Judge a case in a folder of its own."""
     kind, _, rest = case.partition("/")
     with TemporaryDirectory(dir=root) as folder:
+        for path in (root, folder):
+            Path(path).chmod(0o755)  # jobs look into them as another user
         return KINDS[kind].judge(rest, Path(folder))
 
 
@@ -142,12 +153,14 @@ def keep(case: str, verdict: Verdict, failures: Path) -> None:
 
 def repeat(case: str) -> int:
     """Repeat a single case."""
-    kind, name, _ = case.split("/")
-    KINDS[kind].prepare(name)
+    name, rest, _ = case.split("/")
+    kind = KINDS[name]
+    kind.prepare(rest)
     with TemporaryDirectory() as root:
-        _, verdict = next(in_children([case], partial(judge_in, root)))
+        judge = partial(judge_in, root)
+        _, verdict = next(in_children([case], judge, seconds=kind.seconds))
     print(f"{verdict.word}: {verdict.details}")
-    return int(verdict.word not in GOOD)
+    return int(verdict.word not in kind.good)
 
 
 if __name__ == "__main__":
