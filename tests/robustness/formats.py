@@ -362,7 +362,8 @@ def outline(top: int, left: int, bottom: int, right: int) -> list[tuple[float, f
     """Corners of a polygon around pixels, a little inside their outer edges."""
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     inset = [(0.2, 0.2), (-0.2, 0.2), (-0.2, -0.2), (0.2, -0.2), (0.2, 0.2)]
-    return [TRANSFORM * (x + dx, y + dy) for (x, y), (dx, dy) in zip(corners, inset, strict=True)]
+    places = [(x + dx, y + dy) for (x, y), (dx, dy) in zip(corners, inset, strict=True)]
+    return [(TRANSFORM.c + 30 * x, TRANSFORM.f - 30 * y) for x, y in places]
 
 
 POLYGONS = [outline(1, 1, 3, 4), outline(4, 5, 6, 7), outline(0, 5, 1, 7)]
