@@ -9,14 +9,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
+from sklearn_hsiode.io.readers._numbers import number
+from sklearn_hsiode.io.readers._reading import MESSAGE, listening, reading
 from sklearn_hsiode.io.readers._source import CubeSource
 from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
 
+# Warnings of GDAL behind which nothing is lost.
+HARMLESS = (
+    "is not a Longitude/X dimension",  # netCDF
+    "is not a Latitude/Y dimension",
+    "is not a Time or Vertical dimension",
+    "No 1D variable is indexed by dimension",
+    "not the same as the one from the EPSG registry",  # the file's own definition counts
+    "doesn't match SamplesPerPixel",  # bands beyond red, green and blue, which are read
+    "Nonstandard tile",
+)
 CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
 
 
@@ -49,7 +62,7 @@ class RasterSource(CubeSource):
 def read_raster(path: Path) -> RasterSource:
     """The image in a file, of which only the header is read."""
     with opened_raster(path) as file:
-        return raster_source(path, file, **_tagged(file))
+        return raster_source(path, file, **_tagged(path, file))
 
 
 @contextmanager
@@ -62,18 +75,30 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
             f"{path} is read with rasterio: pip install 'sklearn-hsiode[raster]'. Without it"
             " there are .mat, .npy and .npz."
         ) from error
-    try:
+    kind = "any of .mat, .npy, .npz, ENVI, GeoTIFF and what else rasterio opens"
+    with reading(path, kind), listening() as messages:
+        _check_sidecar(path)
         with warnings.catch_warnings():
             # A file without a georeference is a scene without one.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             file = rasterio.open(path, driver=driver)
         with file:
             yield file
-    except rasterio.errors.RasterioError as error:
-        raise ValueError(
-            f"{path} cannot be read, and is damaged or of another kind than .mat, .npy, .npz, ENVI,"
-            f" GeoTIFF and what else rasterio opens: {error}"
-        ) from error
+        loss = [text for text in messages if not any(known in text for known in HARMLESS)]
+        if loss:
+            raise ValueError(
+                f"{path} cannot be read as a whole, and may be damaged: GDAL says"
+                f" {'; '.join(dict.fromkeys(loss))[:MESSAGE]}. Copy it again, or write it anew"
+                " with gdal_translate."
+            )
+
+
+def _check_sidecar(path: Path) -> None:
+    """Raise ValueError for a file that tells of another one and is damaged, which GDAL ignores."""
+    sidecar = path.with_name(f"{path.name}.aux.xml")
+    if sidecar.is_file():
+        with reading(sidecar, "the XML of GDAL's about an image"):
+            ElementTree.parse(sidecar)
 
 
 def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
@@ -116,7 +141,7 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
     )
 
 
-def _tagged(file: Any) -> dict[str, Any]:
+def _tagged(path: Path, file: Any) -> dict[str, Any]:
     """Wavelengths, widths, bad bands and names of values, as tags tell them."""
     tags = [_lowered(file.tags(i)) for i in file.indexes]
     names = {
@@ -126,28 +151,23 @@ def _tagged(file: Any) -> dict[str, Any]:
     }
     about: dict[str, Any] = {"class_names": names or None}
     unit = next((tag["wavelength_units"] for tag in tags if "wavelength_units" in tag), None)
-    about |= in_nanometres(
-        [tag.get("wavelength") for tag in tags], [tag.get("fwhm") for tag in tags], unit
-    )
+    centres, widths = [tag.get("wavelength") for tag in tags], [tag.get("fwhm") for tag in tags]
+    about |= in_nanometres(path, centres, widths, unit)
     if "wavelengths" not in about:  # GDAL has a place of its own for them
         tags_of_gdal = [file.tags(i, ns="IMAGERY") for i in file.indexes]
         centres = [tag.get("CENTRAL_WAVELENGTH_UM") for tag in tags_of_gdal]
         widths = [tag.get("FWHM_UM") for tag in tags_of_gdal]
-        about |= in_nanometres(centres, widths, "um")
-    about["bad"] = bad_bands([tag.get("bbl") for tag in tags])
+        about |= in_nanometres(path, centres, widths, "um")
+    about["bad"] = bad_bands(path, [tag.get("bbl") for tag in tags])
     return about
 
 
-def bad_bands(multipliers: Sequence[str | None]) -> np.ndarray:
+def bad_bands(path: Path, multipliers: Sequence[str | None]) -> np.ndarray:
     """Boolean array, True where the multiplier of a band, if it has one, is zero."""
-
-    def is_zero(text: str | None) -> bool:
-        try:
-            return text is not None and float(text) == 0
-        except ValueError:
-            return False
-
-    return np.array([is_zero(text) for text in multipliers], dtype=bool)
+    try:
+        return np.array([text is not None and number(text) == 0 for text in multipliers])
+    except ValueError as error:
+        raise ValueError(f"{path} marks bad bands (bbl) with no number: {error}") from error
 
 
 def _scaled(file: Any) -> dict[str, Any]:

@@ -92,7 +92,8 @@ class _ListeningLogger(logging.Logger):
 
     def handle(self, record: logging.LogRecord) -> None:
         if _heard.messages is not None and record.levelno >= logging.INFO:
-            _heard.messages.append(record.getMessage())
+            parts = record.args if isinstance(record.args, tuple) else ()  # the text comes last
+            _heard.messages.append(str(parts[-1]) if parts else record.getMessage())
         else:
             super().handle(record)
 
