@@ -44,6 +44,6 @@ def require_memory(where: object, n_bytes: int) -> None:
     available = machine_memory()
     if n_bytes > available:
         raise ValueError(
-            f"{where} would take {n_bytes >> 30:,} GiB of memory, but there are"
-            f" {available / 2**30:,.0f} GiB: it is damaged, or too large to be read at once here."
+            f"{where} would take {n_bytes / 2**30:,.1f} GiB of memory, but there are"
+            f" {available / 2**30:,.1f} GiB: it is damaged, or too large to be read at once here."
         )
