@@ -101,25 +101,30 @@ def envi_files(path: Path) -> tuple[Path, Path] | None:
 
 
 def _fields(path: Path) -> Header:
-    """Fields of a header by their names in lower case; of two of one name the first counts."""
+    """Fields of a header by their names in lower case."""
     if path.stat().st_size > HEADER * 2**20:
         raise ValueError(f"{path} is no ENVI header: it has more than {HEADER} MiB.")
     text = path.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff \n\r")
-    if not text[:4].lower() == "envi":
-        raise ValueError(f"{path} is no ENVI header: its first line must be ENVI.")
+    if text[:4].lower() != "envi" or "\0" in text:
+        raise ValueError(f"{path} is no ENVI header: it must be text whose first line is ENVI.")
     fields: Header = {}
     lines = iter(text.split("\n")[1:])
     for line in lines:
-        key, _, value = line.partition("=")
+        name, equals, value = line.partition("=")
+        if not equals or not name.isascii():
+            if line.strip() and not line.lstrip().startswith(";"):
+                logger.warning("%s has a line that is not read: %.80r", path, line)
+            continue
         parts = [value]
         while "{" in value and "}" not in parts[-1]:
             try:
                 parts.append(next(lines))
             except StopIteration:
-                raise ValueError(
-                    f"{path} ends within {{...}} of {key.strip()}: it is cut."
-                ) from None
-        fields["_".join(key.lower().split())] = " ".join(parts).strip()
+                raise ValueError(f"{path} ends within the list of {name.strip()}.") from None
+        key = "_".join(name.lower().split())
+        if key in fields:
+            raise ValueError(f"{path} gives {name.strip()} twice: leave one of them.")
+        fields[key] = " ".join(parts).strip()
     return fields
 
 
@@ -214,8 +219,11 @@ def _number(
 
 
 def _list(path: Path, fields: Header, key: str, length: int | None = None) -> list[str]:
-    text = fields.get(key, "").strip("{} \t\r\n")
-    values = [value.strip() for value in text.split(",")] if text else []
+    text = fields.get(key, "")
+    inside = text.removeprefix("{").removesuffix("}")
+    if "{" in inside or "}" in inside:
+        raise ValueError(f"{path} has more than one list in {key.replace('_', ' ')}.")
+    values = [value.strip() for value in inside.split(",")] if inside.strip() else []
     if values and length is not None and len(values) != length:
         raise ValueError(f"{path} lists {len(values)} values as {key} for {length} bands.")
     return values

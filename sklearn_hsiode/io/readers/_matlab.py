@@ -87,13 +87,23 @@ def _read_73(path: Path, variable: str | None, grid: CubeSource | None) -> CubeS
 
 
 def _check_storage(path: Path, array: Any) -> None:
-    """Raise ValueError for blocks larger than memory, and warn of values that are not there."""
-    if array.chunks is None:
-        n_blocks, n_stored = 1, int(array.id.get_storage_size() >= array.nbytes)
-    else:
-        require_memory(path, prod(array.chunks) * array.dtype.itemsize)
-        blocks = (-(-size // of) for size, of in zip(array.shape, array.chunks, strict=True))
-        n_blocks, n_stored = prod(blocks), array.id.get_num_chunks()
+    """Raise ValueError for impossible blocks, and warn of those that are not there."""
+    n_blocks, n_stored = 1, int(array.id.get_storage_size() >= array.nbytes)
+    if array.chunks is not None:
+        block_bytes = prod(array.chunks) * array.dtype.itemsize
+        require_memory(path, block_bytes)
+        n_blocks = prod(-(-size // of) for size, of in zip(array.shape, array.chunks, strict=True))
+        places = set()
+
+        def check(block: Any) -> None:
+            corner = np.array(block.chunk_offset)
+            is_in_place = (corner < array.shape).all() and not (corner % array.chunks).any()
+            if not is_in_place or (block.filter_mask and block.size < block_bytes):
+                raise ValueError(f"the block of {array.name} at {block.chunk_offset} is damaged")
+            places.add(block.chunk_offset)
+
+        array.id.chunk_iter(check)
+        n_stored = len(places)
     if n_stored < n_blocks:
         logger.warning(
             "%s lacks %d of the %d blocks of %s, which are read as zeros: unless it was written in"

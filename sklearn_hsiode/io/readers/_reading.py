@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -98,6 +99,17 @@ class _ListeningLogger(logging.Logger):
             super().handle(record)
 
 
+def _hear_unreadable(failure: sys.UnraisableHookArgs) -> None:
+    """Hear a message that is not UTF-8, as damaged text is not: rasterio fails to log it."""
+    if _heard.messages is not None and isinstance(failure.exc_value, UnicodeDecodeError):
+        _heard.messages.append(bytes(failure.exc_value.object).decode(errors="replace"))
+    else:
+        _unraisable_before(failure)
+
+
+_unraisable_before = sys.unraisablehook
+
+
 @contextmanager
 def listening() -> Iterator[list[str]]:
     """What GDAL warns of in this thread, which it only logs.
@@ -107,6 +119,9 @@ def listening() -> Iterator[list[str]]:
     messages : list of str
         Grows while GDAL reads. Errors that GDAL recovers from are in it as well.
     """
+    global _unraisable_before
+    if sys.unraisablehook is not _hear_unreadable:
+        _unraisable_before, sys.unraisablehook = sys.unraisablehook, _hear_unreadable
     for name in OF_GDAL:
         logger: Any = logging.getLogger(name)
         logger.__class__ = _ListeningLogger  # there is no other way to GDAL's own handler
