@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sklearn_hsiode.io.readers._raster import (
     read_raster,
 )
 from sklearn_hsiode.io.readers._reading import reading
+from sklearn_hsiode.io.readers._stored import BANDS, COLS, ROWS, StoredSource
 from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ logger = logging.getLogger(__name__)
 # Suffixes that ENVI files come with; other files may have some of them as well.
 OF_ENVI_ALONE = (".bil", ".bip", ".bsq", ".raw", ".envi", ".rfl", ".rdn")
 DATA_SUFFIXES = ("", ".img", ".dat", ".bin", *OF_ENVI_ALONE)
-INTERLEAVES = ("bil", "bip", "bsq")
+AXES = {"bil": (ROWS, BANDS, COLS), "bip": (ROWS, COLS, BANDS), "bsq": (BANDS, ROWS, COLS)}
 # The type of each data type; 6 and 9 are complex.
 TYPES = {
     1: "u1",
@@ -39,9 +41,15 @@ TYPES = {
     14: "i8",
     15: "u8",
 }
+LINE = 10_000  # characters of a line at which GDAL stops to read the header
 HEADER = 16  # mebibytes, many times what 20,000 bands take
 
 Header = dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EnviSource(StoredSource, RasterSource):
+    """An image of ENVI's, whose values are read as its header says they lie."""
 
 
 def read_envi(path: Path) -> RasterSource:
@@ -51,25 +59,7 @@ def read_envi(path: Path) -> RasterSource:
     """
     pair = envi_files(path)
     if pair is not None:
-        header, data = pair
-        with reading(header, "an ENVI header"):
-            fields = _fields(header)
-            layout = _layout(header, fields, data)
-        with opened_raster(data, "ENVI") as file:
-            if layout != (file.height, file.width, file.count, np.dtype(file.dtypes[0])):
-                raise ValueError(
-                    f"{header} is read differently by GDAL, as {file.height} lines x {file.width}"
-                    f" samples x {file.count} bands of {file.dtypes[0]}: write each of its fields"
-                    " on a line of its own, and once."
-                )
-            about = _about_bands(header, fields, file.count)
-            if fields.get("coordinate_system_string", "").strip("{} ") and file.crs is None:
-                logger.warning(
-                    "%s has a coordinate system string that is not understood: its scene, and"
-                    " maps of it, have no CRS.",
-                    header,
-                )
-            return raster_source(data, file, header=header, **about)
+        return _read_pair(*pair)
     try:
         return read_raster(path)
     except ValueError as error:
@@ -79,6 +69,39 @@ def read_envi(path: Path) -> RasterSource:
                 " kind that rasterio knows."
             ) from error
         raise
+
+
+def _read_pair(header: Path, data: Path) -> RasterSource:
+    with reading(header, "an ENVI header"):
+        fields = _fields(header)
+        shape, stored = _layout(header, fields, data)
+    with opened_raster(data, "ENVI") as file:
+        read = (file.height, file.width, file.count), np.dtype(file.dtypes[0])
+        if read != (shape, stored.newbyteorder("=")):
+            raise ValueError(
+                f"{header} is read differently by GDAL, as {file.height} lines x {file.width}"
+                f" samples x {file.count} bands of {file.dtypes[0]}: write each of its fields"
+                " on a line of its own."
+            )
+        about = _about_bands(header, fields, file.count)
+        if fields.get("coordinate_system_string", "").strip("{} ") and file.crs is None:
+            logger.warning(
+                "%s has a coordinate system string that is not understood: its scene, and maps"
+                " of it, have no CRS.",
+                header,
+            )
+        about |= {"header": header, "has_mask": data.with_name(f"{data.name}.msk").is_file()}
+        if _number(header, fields, "file_compression", "0", int):
+            return raster_source(data, file, **about)
+        start = _number(header, fields, "header_offset", "0", int)
+        return raster_source(
+            *(data, file, EnviSource),
+            **about,
+            start=start,
+            axes=AXES[fields["interleave"].lower()],
+            stored=stored,
+            kind="an ENVI image",
+        )
 
 
 def envi_files(path: Path) -> tuple[Path, Path] | None:
@@ -107,6 +130,11 @@ def _fields(path: Path) -> Header:
     text = path.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff \n\r")
     if text[:4].lower() != "envi" or "\0" in text:
         raise ValueError(f"{path} is no ENVI header: it must be text whose first line is ENVI.")
+    if max(map(len, text.split("\n"))) >= LINE:
+        raise ValueError(
+            f"{path} has a line of {LINE:,} characters or more, where GDAL stops to read: break"
+            " the lists in it into lines."
+        )
     fields: Header = {}
     lines = iter(text.split("\n")[1:])
     for line in lines:
@@ -128,8 +156,8 @@ def _fields(path: Path) -> Header:
     return fields
 
 
-def _layout(path: Path, fields: Header, data: Path) -> tuple[int, int, int, np.dtype]:
-    """Lines, samples, bands and type, once a header is complete and describes its data file.
+def _layout(path: Path, fields: Header, data: Path) -> tuple[tuple[int, int, int], np.dtype]:
+    """Lines, samples and bands, and the type of values, of a header that describes its data file.
 
     GDAL does not tell the fields of a header that it refuses, and reads files of a wrong size.
     """
@@ -139,10 +167,9 @@ def _layout(path: Path, fields: Header, data: Path) -> tuple[int, int, int, np.d
     if min(rows, cols, bands) < 1:
         raise ValueError(f"{path} has {rows} lines, {cols} samples and {bands} bands.")
     interleave = fields.get("interleave", "").lower()
-    if interleave not in INTERLEAVES:
+    if interleave not in AXES:
         raise ValueError(
-            f"{path} names the interleave {interleave!r}, but it must be one of"
-            f" {', '.join(INTERLEAVES)}."
+            f"{path} names the interleave {interleave!r}, but it must be one of {', '.join(AXES)}."
         )
     if kind not in TYPES:
         raise ValueError(f"{path} names the data type {kind}, but ENVI has {[*TYPES]}.")
@@ -152,7 +179,7 @@ def _layout(path: Path, fields: Header, data: Path) -> tuple[int, int, int, np.d
             f"{path} names the byte order {order}, but it must be 0 (little-endian) or 1."
         )
     offset = _number(path, fields, "header_offset", "0", int)
-    dtype = np.dtype(TYPES[kind])
+    dtype = np.dtype(TYPES[kind]).newbyteorder(">" if order else "<")
     expected, actual = offset + rows * cols * bands * dtype.itemsize, data.stat().st_size
     is_compressed = _number(path, fields, "file_compression", "0", int) != 0
     if offset < 0 or (actual != expected and not is_compressed):
@@ -161,7 +188,7 @@ def _layout(path: Path, fields: Header, data: Path) -> tuple[int, int, int, np.d
             f" data type {kind} after {offset} bytes), but {data.name} has {actual}: mend the"
             " header, or copy the file again."
         )
-    return rows, cols, bands, dtype
+    return (rows, cols, bands), dtype
 
 
 def _about_bands(path: Path, fields: Header, bands: int) -> dict[str, Any]:

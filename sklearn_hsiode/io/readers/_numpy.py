@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_hsiode._memory import require_memory
 from sklearn_hsiode.io.readers._arrays import chosen
 from sklearn_hsiode.io.readers._reading import reading
-from sklearn_hsiode.io.readers._source import ArraySource, CubeSource, some_bands
+from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
+from sklearn_hsiode.io.readers._stored import BANDS, COLS, ROWS, StoredSource
+
+NPY = "a NumPy file"
 
 
 class Header(NamedTuple):
@@ -30,65 +32,22 @@ class Header(NamedTuple):
         return prod(self.shape) * self.dtype.itemsize
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NumpySource(CubeSource):
-    """An image in a ``.npy`` file.
-
-    It is read, not mapped into memory: a map of a file that shrinks ends the process.
-    """
-
-    start: int
-    is_fortran: bool
-
-    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
-        across = slice(int(bands[0]), int(bands[-1]) + 1)
-        window = (across, cols, rows) if self.is_fortran else (rows, cols, slice(0, self.shape[2]))
-        shape = self.shape[::-1] if self.is_fortran else self.shape
-        with reading(self.path, "a NumPy file"), self.path.open("rb") as file:
-            stored = _part(file, self.start, self.dtype, shape, window)
-        return (
-            stored.T[:, :, bands - across.start] if self.is_fortran else some_bands(stored, bands)
-        )
-
-
-def _part(
-    file: IO[bytes],
-    start: int,
-    dtype: np.dtype,
-    shape: tuple[int, ...],
-    window: tuple[slice, ...],
-) -> np.ndarray:
-    """Part of an array in C order, read run by run."""
-    sizes = tuple(part.stop - part.start for part in window)
-    partial = [axis for axis in range(len(shape)) if sizes[axis] < shape[axis]]
-    last = partial[-1] if partial else 0  # a run is along this axis, and whole along those after it
-    values = np.empty(sizes, dtype=dtype)
-    n_items = prod(sizes[last:])
-    for place in np.ndindex(sizes[:last]):
-        first = [part.start + i for part, i in zip(window, place, strict=False)]
-        corner = (*first, window[last].start, *(0 for _ in shape[last + 1 :]))
-        file.seek(start + int(np.ravel_multi_index(corner, shape)) * dtype.itemsize)
-        run = np.fromfile(file, dtype, n_items)
-        if run.size < n_items:
-            raise ValueError("it is shorter than its header says")
-        values[place] = run.reshape(sizes[last:])
-    return values
-
-
 def read_npy(path: Path, *, grid: CubeSource | None = None) -> CubeSource:
     """The image, or the labels on the grid of one, in a ``.npy`` file."""
-    with reading(path, "a NumPy file"), path.open("rb") as file:
+    with reading(path, NPY), path.open("rb") as file:
         header = _header(file)
         expected, actual = header.start + header.n_bytes, path.stat().st_size
         if expected != actual:
             raise ValueError(f"its header describes {expected} bytes, but it has {actual}")
     chosen(path, {"an array": (header.shape, header.dtype.name)}, None, grid)
-    return NumpySource(
+    return StoredSource(
         path=path,
         shape=(*header.shape, 1)[:3],  # type: ignore[arg-type]
         dtype=header.dtype,
         start=header.start,
-        is_fortran=header.is_fortran,
+        axes=(BANDS, COLS, ROWS) if header.is_fortran else (ROWS, COLS, BANDS),
+        stored=header.dtype,
+        kind=NPY,
         block_rows=header.shape[0] if header.is_fortran else 1,
     )
 

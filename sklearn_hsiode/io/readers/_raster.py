@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -76,14 +77,14 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
             " there are .mat, .npy and .npz."
         ) from error
     kind = "any of .mat, .npy, .npz, ENVI, GeoTIFF and what else rasterio opens"
-    with reading(path, kind), listening() as messages:
+    with reading(path, kind), listening() as messages, ExitStack() as opened:
         _check_sidecar(path)
+        opened.enter_context(rasterio.Env())
         with warnings.catch_warnings():
             # A file without a georeference is a scene without one.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            file = rasterio.open(path, driver=driver)
-        with file:
-            yield file
+            file = opened.enter_context(_reader()(str(path), driver=driver))
+        yield file
         loss = [text for text in messages if not any(known in text for known in HARMLESS)]
         if loss:
             raise ValueError(
@@ -91,6 +92,19 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
                 f" {'; '.join(dict.fromkeys(loss))[:MESSAGE]}. Copy it again, or write it anew"
                 " with gdal_translate."
             )
+
+
+@cache
+def _reader() -> type:
+    """Rasterio's reader, which looks each band up in a list that it makes anew each time."""
+    from rasterio.io import DatasetReader
+
+    class Reader(DatasetReader):
+        @property
+        def indexes(self) -> range:
+            return range(1, self.count + 1)
+
+    return Reader
 
 
 def _check_sidecar(path: Path) -> None:
@@ -101,8 +115,10 @@ def _check_sidecar(path: Path) -> None:
             ElementTree.parse(sidecar)
 
 
-def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
-    """The image in a file that is open, and what else is known about each of its bands."""
+def raster_source(
+    path: Path, file: Any, source: type[RasterSource] = RasterSource, **about: Any
+) -> RasterSource:
+    """The image in a file that is open, and what else is known about it and each of its bands."""
     from rasterio.enums import ColorInterp, MaskFlags
 
     alpha = [color == ColorInterp.alpha for color in file.colorinterp]
@@ -110,7 +126,8 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
     if not indexes:
         names = ", ".join(file.subdatasets) or "none"
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
-    dtype = np.result_type(*(file.dtypes[i - 1] for i in indexes))
+    dtypes, nodatavals = file.dtypes, file.nodatavals  # which rasterio makes anew each time
+    dtype = np.result_type(*{dtypes[i - 1] for i in indexes})
     if file.crs is None and file.gcps[0]:
         logger.warning(
             "%s has ground control points instead of a CRS and transform, and maps of it will have"
@@ -119,13 +136,15 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
         )
     no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
     nodata = tuple(
-        no_value if value is None else value for value in (file.nodatavals[i - 1] for i in indexes)
+        no_value if value is None else value for value in (nodatavals[i - 1] for i in indexes)
     )
+    if "has_mask" not in about:
+        about["has_mask"] = MaskFlags.per_dataset in file.mask_flag_enums[0]
     of_bands: dict[str, Any] = {
         key: value[[i - 1 for i in indexes]] if isinstance(value, np.ndarray) else value
         for key, value in {**_scaled(file), **about}.items()
     }
-    return RasterSource(
+    return source(
         path=path,
         shape=(file.height, file.width, len(indexes)),
         dtype=dtype,
@@ -136,7 +155,6 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
         block_cols=max(width for _, width in file.block_shapes),
         driver=file.driver,
         indexes=indexes,
-        has_mask=MaskFlags.per_dataset in file.mask_flag_enums[0],
         **of_bands,
     )
 
