@@ -64,7 +64,8 @@ def _wavelengths(array: Any, band: Any) -> dict[str, Any]:
         return {}
     centres, widths = along_bands[name], along_bands.get("fwhm")
     unit = centres.attrs.get("units")
-    return dict(in_nanometres(centres.values, () if widths is None else widths.values, unit))
+    given = () if widths is None else widths.values
+    return dict(in_nanometres("The DataArray", centres.values, given, unit))
 
 
 def _georeference(array: Any, y: Any, x: Any) -> tuple[Any, Any, Any]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._memory import FILE_BLOCK, n_items
+from sklearn_hsiode._memory import FILE_BLOCK, n_items, require_memory
+
+LARGEST = 1e18  # gains beyond this or its inverse make values of 32 bits overflow or vanish
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +70,16 @@ class CubeSource(ABC):
                     f"{self.path} has {self.shape[2]} bands, but its {name} are of shape"
                     f" {np.shape(value)}: give one value for each band, or None."
                 )
+        if self.gains is not None and self.offsets is not None:
+            sizes = np.abs(self.gains)
+            is_usable = (sizes >= 1 / LARGEST) & (sizes <= LARGEST) & (abs(self.offsets) <= LARGEST)
+            if not is_usable.all():
+                band = np.flatnonzero(~is_usable)[0]
+                raise ValueError(
+                    f"{self.path} declares that values are scaled by {self.gains[band]} and shifted"
+                    f" by {self.offsets[band]} (band {band + 1}), with which they vanish or"
+                    " overflow: mend its scale factor."
+                )
 
     @abstractmethod
     def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
@@ -114,6 +126,7 @@ class CubeSource(ABC):
 
     def whole(self, bands: np.ndarray) -> np.ndarray:
         """All values of some bands, scaled."""
+        require_memory(self.path, prod(self.shape[:2]) * len(bands) * self.scaled_dtype.itemsize)
         cube = np.empty((*self.shape[:2], len(bands)), dtype=self.scaled_dtype)
         for rows, cols in self.blocks(len(bands)):
             cube[rows, cols] = self.scaled(self.values(rows, cols, bands), bands)
@@ -141,16 +154,29 @@ class CubeSource(ABC):
 
     def scaled(self, values: np.ndarray, bands: np.ndarray) -> np.ndarray:
         """Stored values as reflectance, say, where the file tells how."""
-        if self.gains is None or self.offsets is None:
+        if self.gains is None:
             return values
         scaled = np.empty(values.shape, dtype=self.scaled_dtype)
         for i, band in enumerate(bands):
-            scaled[:, :, i] = values[:, :, i] * self.gains[band] + self.offsets[band]
+            scaled[:, :, i] = self._scaled_layer(values[:, :, i], band)
         return scaled
 
+    def _scaled_layer(self, layer: np.ndarray, band: int) -> np.ndarray:
+        if self.gains is None or self.offsets is None:
+            return layer
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is masked
+            scaled = layer * self.gains[band] + self.offsets[band]
+            return scaled.astype(self.scaled_dtype, copy=False)
+
     def holds_data(self, layer: np.ndarray, band: int) -> np.ndarray:
-        """Boolean raster, True where the stored values of a band are neither nodata nor NaN."""
-        good = np.isfinite(layer) if layer.dtype.kind == "f" else np.ones(layer.shape, dtype=bool)
+        """Boolean raster, True where the stored values of a band are neither nodata nor NaN.
+
+        Nor may they be infinite, as they are or once they are scaled.
+        """
+        if layer.dtype.kind == "f":
+            good = np.isfinite(self._scaled_layer(layer, band))
+        else:
+            good = np.ones(layer.shape, dtype=bool)
         nodata = None if self.nodata is None else self.nodata[band]
         is_nan = nodata != nodata  # which is out already
         return good if nodata is None or is_nan else good & (layer != nodata)
