@@ -106,6 +106,8 @@ def _table(dbf: bytes) -> tuple[np.ndarray, list[bool]]:
             f"its .dbf has {len(dbf):,} bytes, and not {start + n_records * size:,} as it says"
         )
     table = np.frombuffer(dbf, dtype, count=n_records, offset=start)
+    if not np.isin(table["deleted"], (b" ", b"*")).all():
+        raise ValueError("its .dbf has records that do not begin as records do")
     return table, [chr(column[11]) in "NF" for column in columns]
 
 
