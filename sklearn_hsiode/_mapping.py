@@ -52,7 +52,8 @@ def predict_map(
         all as a share of that of a uniform distribution (0 is sure, 1 is not).
     out : path, default=None
         GeoTIFF to write: tiled, compressed, with the scene's CRS and transform, nodata, band
-        names, and for classes their names and a palette. It appears when it is complete.
+        names, and for classes their names and a palette. It appears when it is complete; of
+        several calls that write the same file, the last one to be ready wins.
     window : int, default=512
         Side of the windows in pixels.
     skip_unlabeled : bool, default=False

@@ -100,5 +100,15 @@ def test_importing_the_package_loads_neither_plots_nor_rasters_nor_dask(module):
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert NAME in loaded
-    lazy = {"rasterio", "matplotlib", "dask", "skops", "h5py", "fiona", "xarray", "pooch"}
+    lazy = {
+        "rasterio",
+        "matplotlib",
+        "dask",
+        "skops",
+        "h5py",
+        "pyogrio",
+        "shapely",
+        "xarray",
+        "pooch",
+    }
     assert not loaded & lazy

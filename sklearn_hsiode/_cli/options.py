@@ -68,7 +68,7 @@ def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
         type=Path,
         required=required,
         help="file with the ground truth: a raster on the image's grid, or polygons and points"
-        " (GeoPackage, GeoJSON, shapefile)",
+        " (GeoPackage, GeoJSON, shapefile, FlatGeobuf)",
     )
     parser.add_argument("--class-column", help="column of the polygons that holds the classes")
     parser.add_argument(

@@ -49,7 +49,8 @@ def read_scene(
         - an array of shape (rows, cols), or a file of the first kind or the last with one;
         - a raster on the same grid, 0 or its nodata = unlabelled, with class names in an ENVI
           header, or in tags `class_1`, `class_2` and so on;
-        - polygons or points in a GeoPackage, GeoJSON or shapefile, which are reprojected. A
+        - polygons or points in a GeoPackage, GeoJSON, shapefile or FlatGeobuf, which are
+          reprojected; a file that does not say which coordinates it has is in the image's. A
           pixel belongs to the polygon that its centre lies in.
     variable, labels_variable : str, default=None
         Names of the arrays in ``.mat`` and ``.npz`` files; by default the only ones of the

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+PREFIX = ".hsiode-unfinished-"  # of the hidden folders in which files are written
+LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
+#: Numbers of errors of the disk, of which Python does not always tell the file.
+OF_WRITING = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ENAMETOOLONG),
+)
 
 
 @contextmanager
-def complete_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside the path, and move the file into place when it is written.
+def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
+    """Write a file in a hidden folder beside its place, and move it there when it is complete.
+
+    Of several threads or processes that write the same file, the last one to be ready wins. A
+    process that is killed leaves its hidden folder, of which it no longer holds the lock: the
+    next file that is written to the same place sweeps it away.
 
     Parameters
     ----------
     path : path
         Where the file is to be; what lies there stays until the new one is complete.
+    *beside : path
+        Files in the same folder that belong to this one. They are written beside the unfinished
+        one, under their own names, and moved with it; one that is not written is removed.
 
     Yields
     ------
@@ -28,6 +48,8 @@ def complete_file(path: str | Path) -> Iterator[Path]:
         When there is no folder for the file.
     IsADirectoryError
         When the path is a folder itself.
+    OSError
+        When the disk is full or the folder cannot be written to, with the path of the file.
     """
     path = Path(path)
     if path.is_dir():
@@ -35,9 +57,48 @@ def complete_file(path: str | Path) -> Iterator[Path]:
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _sweep(folder)
+    hidden = folder / f"{PREFIX}{uuid4().hex}"
     try:
-        yield unfinished
-        unfinished.replace(path)
+        with _owned(hidden):
+            yield hidden / path.name
+            # Nobody else's files come between those that belong together.
+            with _owned(folder / f"{PREFIX}moves") if beside else nullcontext():
+                for name in (*(file.name for file in beside), path.name):
+                    _move(hidden / name, folder / name)
+    except OSError as error:
+        is_told = error.filename is not None and not str(error.filename).startswith(str(hidden))
+        if error.errno not in OF_WRITING or is_told:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+@contextmanager
+def _owned(hidden: Path) -> Iterator[None]:
+    """Make a folder and hold the lock in it; remove it in the end."""
+    lock = FileLock(hidden / LOCK, thread_local=False)
+    while not lock.is_locked:
+        with suppress(FileNotFoundError, FileExistsError):  # it is swept before it is locked
+            hidden.mkdir(exist_ok=True)
+            lock.acquire()
+    try:
+        yield
     finally:
-        unfinished.unlink(missing_ok=True)
+        shutil.rmtree(hidden, ignore_errors=True)
+        lock.release()
+        if os.name == "nt":  # where a file that is open, such as the lock, cannot be removed
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the hidden folders in which nobody writes any more."""
+    for hidden in folder.glob(f"{PREFIX}*"):
+        with suppress(OSError, Timeout), FileLock(hidden / LOCK, timeout=0):
+            shutil.rmtree(hidden)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists():
+        source.replace(target)
+    else:
+        target.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Checks that the parts of a shapefile are whole and fit together, which GDAL does not make.
+
+The layout is that of the ESRI Shapefile Technical Description of 1998, and of dBASE III.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+HEADER = 100  # bytes of the header of .shp and .shx
+# Numbers of the types of shapes: polygons and lines are the others.
+POINTS, MULTIPOINTS, WITH_Z = (1, 11, 21), (8, 18, 28), (11, 13, 15, 18)
+NO_BOX = (np.nan,) * 4
+NUMBER = re.compile(
+    rb"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|inf|infinity)\s*|[\s*\0]*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Shapefile:
+    """What a shapefile says of its features, apart from those that are deleted.
+
+    Parameters
+    ----------
+    boxes : array of shape (n_features, 4)
+        Lowest x and y and highest x and y of each shape; NaN where there is none.
+    table : structured array of shape (n_features,)
+        The bytes of each column, and before them the mark of a deleted feature.
+    numeric : list of bool
+        Whether a column holds numbers.
+    has_crs : bool
+        True where a ``.prj`` names a coordinate reference system.
+    """
+
+    boxes: np.ndarray
+    table: np.ndarray
+    numeric: list[bool]
+    has_crs: bool
+
+    def check(self, bounds: np.ndarray, column: int) -> None:
+        """Raise ValueError unless these bounds, and the numbers of a column, are in the file."""
+        if not np.allclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True):
+            wrong = ~np.isclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True)
+            raise ValueError(f"shape {wrong.any(axis=1).argmax() + 1} is not within its bounds")
+        if self.numeric[column]:
+            for text in self.table[f"column {column}"].tolist():
+                if not NUMBER.fullmatch(text):
+                    raise ValueError(f"its .dbf holds {text!r} where a number should be")
+
+
+def read_shapefile(path: Path) -> Shapefile:
+    """The parts of a shapefile, which are checked.
+
+    Parameters
+    ----------
+    path : path
+        The ``.shp``; ``.shx`` and ``.dbf`` lie beside it.
+
+    Raises
+    ------
+    ValueError
+        When a part is missing, is cut, or does not fit another one.
+    """
+    parts = {
+        part.suffix.lower(): part.read_bytes()
+        for part in path.parent.iterdir()
+        if part.stem == path.stem and part.suffix.lower() in (".shp", ".shx", ".dbf", ".prj")
+    }
+    for suffix in (".shx", ".dbf"):
+        if suffix not in parts:
+            raise ValueError(f"{path.stem}{suffix}, which is a part of it, does not lie beside it")
+    shp, shx, dbf = parts[".shp"], parts[".shx"], parts[".dbf"]
+    for suffix, content in (".shp", shp), (".shx", shx):
+        declared = 2 * int.from_bytes(content[24:28])
+        if len(content) != max(declared, HEADER):
+            raise ValueError(f"its {suffix} has {len(content):,} bytes, and not {declared:,}")
+    table, numeric = _table(dbf)
+    index = np.frombuffer(shx, ">u4", offset=HEADER).reshape(-1, 2).astype(int) * 2
+    if len(index) != len(table):
+        raise ValueError(f"its .shx has {len(index)} features, and its .dbf {len(table)}")
+    kind = int.from_bytes(shp[32:36], "little")
+    boxes = [
+        _box(shp, number, start, size, kind) for number, (start, size) in enumerate(index, start=1)
+    ]
+    kept = table["deleted"] != b"*"
+    has_crs = bool(parts.get(".prj", b"").strip())
+    return Shapefile(np.reshape(boxes, (-1, 4))[kept], table[kept], numeric, has_crs)
+
+
+def _table(dbf: bytes) -> tuple[np.ndarray, list[bool]]:
+    """The records of a .dbf, and which columns hold numbers."""
+    n_records, start, size = struct.unpack_from("<IHH", dbf, 4)
+    ends = range(64, start, 32)  # of the descriptions of columns, up to a carriage return
+    columns = [dbf[end - 32 : end] for end in ends if b"\r" not in dbf[32:end:32]]
+    parts = [("deleted", "S1"), *((f"column {i}", f"V{c[16]}") for i, c in enumerate(columns))]
+    dtype = np.dtype(parts)
+    if dtype.itemsize != size:
+        raise ValueError(f"the columns of its .dbf take {dtype.itemsize} bytes, and not {size}")
+    if not 0 <= len(dbf) - start - n_records * size <= 1:  # the end may be marked
+        raise ValueError(
+            f"its .dbf has {len(dbf):,} bytes, and not {start + n_records * size:,} as it says"
+        )
+    table = np.frombuffer(dbf, dtype, count=n_records, offset=start)
+    if not np.isin(table["deleted"], (b" ", b"*")).all():
+        raise ValueError("its .dbf has records that do not begin as records do")
+    return table, [chr(column[11]) in "NF" for column in columns]
+
+
+def _box(shp: bytes, number: int, start: int, size: int, kind: int) -> tuple[float, ...]:
+    """Bounds of a shape, whose record is checked."""
+    if struct.unpack_from(">ii", shp, start) != (number, size // 2):
+        raise ValueError(f"its .shx does not tell where shape {number} is")
+    shape = shp[start + 8 : start + 8 + size]
+    found = int.from_bytes(shape[:4], "little")
+    if found == 0 and size == 4:
+        return NO_BOX
+    if found != kind:
+        raise ValueError(f"shape {number} is of type {found}, and not {kind} as all should be")
+    expected, n_points, box = _layout(shape, kind)
+    # Heights and measures are numbers for each point, behind their lowest and highest one.
+    more = 8 * n_points + (0 if kind in POINTS else 16)
+    if size - expected not in [n * more for n in ((1, 2) if kind in WITH_Z else (0, 1))]:
+        raise ValueError(f"shape {number} has {size} bytes, which are not those of its points")
+    return box if n_points else NO_BOX
+
+
+def _layout(shape: bytes, kind: int) -> tuple[int, int, tuple[float, ...]]:
+    """Bytes that a shape takes without heights and measures, its points, and its bounds."""
+    if kind in POINTS:
+        return 20, 1, struct.unpack_from("<2d", shape, 4) * 2
+    box = struct.unpack_from("<4d", shape, 4)
+    if kind in MULTIPOINTS:
+        (n_points,) = struct.unpack_from("<i", shape, 36)
+        return 40 + 16 * n_points, n_points, box
+    n_parts, n_points = struct.unpack_from("<2i", shape, 36)
+    return 44 + 4 * n_parts + 16 * n_points, n_points, box
