@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from time import perf_counter
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -82,6 +84,34 @@ class Run(HasScores):
         record = asdict(replace(self, class_map=None))
         del record["class_map"]
         return record
+
+
+def run_of(record: dict[str, Any], class_map: np.ndarray | None) -> Run:
+    """The run of a record.
+
+    Raises
+    ------
+    TypeError
+        When the record lacks a field, has one of another type, or one that runs do not have.
+    """
+    for name, hint in get_type_hints(Run).items():
+        if name in record and not _fits(record[name], hint):
+            raise TypeError(f"{name} cannot be {record[name]!r}.")
+    return Run(**record, class_map=class_map)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value, as JSON has it, is of a type."""
+    of = get_args(hint)
+    if isinstance(hint, UnionType):
+        return any(_fits(value, one) for one in of)
+    if of:
+        is_one = type(value) is get_origin(hint)
+        items = value.values() if is_one and isinstance(value, dict) else value
+        return is_one and all(_fits(item, of[-1]) for item in items)
+    if hint is float:
+        return type(value) in (int, float) and isfinite(value)
+    return type(value) is hint
 
 
 def by_model(runs: Sequence[Run]) -> dict[str, list[Run]]:
