@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._arguments import JOBS, PATH, Integer, checked, naming
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._class_maps import load_map, save_map
 from sklearn_hsiode.benchmark._fingerprint import benchmark_settings, model_parameters
 from sklearn_hsiode.benchmark._run import (
@@ -35,6 +36,16 @@ from sklearn_hsiode.metrics import MEASURES
 from sklearn_hsiode.model_selection._overlap import check_patch_size
 
 
+@checked(
+    scene=[Scene],
+    models=[Mapping],
+    random_state=[Integer(0, 2**32 - 1)],
+    folder=[*PATH, None],
+    patch_size=[Integer(), None],
+    measure=[callable, None],
+    n_jobs=JOBS,
+    progress=["boolean"],
+)
 def run_benchmark(
     scene: Scene,
     models: Mapping[str, Any],
@@ -115,13 +126,14 @@ def run_benchmark(
     5
     """
     X, y = scene.labeled_pixels()
-    _check(models, random_state, patch_size, n_jobs)
+    _check(models, patch_size)
     splitters = _splitters(cv, y)
-    splits = [
-        (np.sort(train), np.sort(test))
-        for splitter in splitters
-        for train, test in splitter.split(X, y, groups)
-    ]
+    with naming("cv, groups"):
+        splits = [
+            (np.sort(train), np.sort(test))
+            for splitter in splitters
+            for train, test in splitter.split(X, y, groups)
+        ]
     wanted = [(name, i) for i in range(len(splits)) for name in models]
     opened: Any = nullcontext()
     if folder is not None:
@@ -223,16 +235,17 @@ def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Ru
     return finished
 
 
-def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs: Any) -> None:
+def _check(models: Mapping[str, Any], patch_size: Any) -> None:
     """Refuse before the first run what would fail in a later one."""
-    if not isinstance(random_state, Integral):
-        raise TypeError(
-            f"random_state must be an integer, from which the seeds count, got {random_state!r}."
-        )
     if patch_size is not None:
         check_patch_size(patch_size)
-    effective_n_jobs(n_jobs)  # raises where it means nothing
-    for model in models.values():
+    if not models:
+        raise ValueError("models must hold one model at least.")
+    for name, model in models.items():
+        if not isinstance(name, str):
+            raise TypeError(f"models must be a dict of names to estimators, got the name {name!r}.")
+        if isinstance(model, type) or not hasattr(model, "get_params"):
+            raise TypeError(f"models[{name!r}] must be an estimator, got {shown(model)}.")
         network = last_step(getattr(model, "estimator", model))  # of a search as well
         if isinstance(network, PatchNetClassifier):
             network._validate_params()
@@ -242,7 +255,8 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs
 def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
     if isinstance(cv, (list, tuple)) and cv and all(hasattr(one, "split") for one in cv):
         return list(cv)
-    return [check_cv(cv, y, classifier=True)]
+    with naming("cv"):
+        return [check_cv(cv, y, classifier=True)]
 
 
 def _prepared(model: Any, seed: int, show_fits: bool) -> Any:

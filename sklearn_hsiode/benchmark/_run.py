@@ -10,8 +10,11 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
 
-from sklearn_hsiode._pixels import PixelSamples
+from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._pixels import PixelSamples, require_pixels
+from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._fingerprint import environment
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.metrics import Measure, per_class_accuracy_score
@@ -114,8 +117,29 @@ def _fits(value: Any, hint: Any) -> bool:
     return type(value) is hint
 
 
+def check_runs(runs: Any, least: int = 1) -> None:
+    """Raise TypeError unless these are runs, and ValueError where there are fewer than so many."""
+    if not isinstance(runs, list | tuple) or not all(isinstance(run, Run) for run in runs):
+        raise TypeError(
+            f"runs must be a list of Run, as run_benchmark returns it, got {shown(runs)}."
+        )
+    if len(runs) < least:
+        raise ValueError("runs must hold one run at least.")
+
+
+def checked_truth(X: Any, y: Any) -> np.ndarray:
+    """The classes of test pixels, one for each."""
+    require_pixels(X, "This figure")
+    with naming("y"):
+        y = column_or_1d(y)
+    with naming("X, y"):
+        check_consistent_length(X, y)
+    return y
+
+
 def by_model(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The runs of each model, in order of appearance."""
+    check_runs(runs)
     grouped: dict[str, list[Run]] = {}
     for run in runs:
         grouped.setdefault(run.model, []).append(run)
