@@ -165,11 +165,11 @@ def naming(arguments: str) -> Iterator[None]:
     Examples
     --------
     >>> from sklearn_hsiode._arguments import naming
-    >>> with naming("places"):
-    ...     [1, 2][None]
+    >>> with naming("share"):
+    ...     float("a half")
     Traceback (most recent call last):
     ...
-    TypeError: places: list indices must be integers or slices, not NoneType
+    ValueError: share: could not convert string to float: 'a half'
     """
     try:
         yield
