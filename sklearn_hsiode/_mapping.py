@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, sqrt
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._arguments import PATH, HasMethods, Integer, StrOptions, checked
 from sklearn_hsiode._bands import check_wavelengths, fitted_wavelengths, iter_estimators
 from sklearn_hsiode._labels import display_names, unlabeled_value
 from sklearn_hsiode._map_file import CONFIDENCES, MapFile
@@ -22,6 +22,17 @@ from sklearn_hsiode._scene import Scene
 METHODS = ("predict", "predict_proba", "confidence")
 
 
+@checked(
+    estimator=[HasMethods(["fit"])],
+    method=[StrOptions(set(METHODS))],
+    out=[*PATH, None],
+    window=[Integer(1)],
+    skip_unlabeled=["boolean"],
+    class_names=[Mapping, None],
+    overwrite=["boolean"],
+    verify=["boolean"],
+    progress=["boolean"],
+)
 def predict_map(
     estimator: Any,
     scene: Scene,
@@ -90,7 +101,7 @@ def predict_map(
         without `out` in which 0 would be a class, an `out` that is the file of the scene, or
         unlabelled pixels that are to be skipped in a scene without labels.
     TypeError
-        When the estimator is no classifier.
+        When the estimator is no classifier, or an argument of another type.
     AttributeError
         When the estimator has no probabilities.
     FileExistsError
@@ -107,7 +118,7 @@ def predict_map(
     (64, 64)
     """
     check_is_fitted(estimator)
-    _check(estimator, scene, method, window, skip_unlabeled)
+    _check(estimator, scene, method, skip_unlabeled)
     classes = np.asarray(estimator.classes_)
     _check_output(out, scene, classes, method)
     bar = tqdm(
@@ -140,7 +151,7 @@ def predict_map(
     return Path(out)
 
 
-def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabeled: bool) -> None:
+def _check(estimator: Any, scene: Scene, method: str, skip_unlabeled: bool) -> None:
     if not isinstance(scene, Scene):
         raise TypeError(
             f"scene must be a Scene, got {type(scene).__name__}: read_scene(path) makes one of a"
@@ -150,10 +161,6 @@ def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabele
         raise TypeError(
             f"predict_map needs a classifier, but {type(estimator).__name__} has no classes_."
         )
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-    if not isinstance(window, Integral) or window < 1:
-        raise ValueError(f"window must be an integer of at least 1 pixel, got {window!r}.")
     if skip_unlabeled and scene.labels is None:
         raise ValueError("skip_unlabeled=True needs a scene with labels.")
     _check_bands(estimator, scene)

@@ -9,8 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from sklearn.utils._param_validation import StrOptions
-
+from sklearn_hsiode._arguments import StrOptions
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.io import read_scene

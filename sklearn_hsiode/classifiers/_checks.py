@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._bands import check_bands, checked_array
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
@@ -38,9 +39,10 @@ def check_patches(
         check_bands(estimator, X.pixels, reset=reset)
         check_finite(X.pixels, X.patch_size)
     else:
-        if isinstance(X, torch.Tensor):
-            X = X.numpy(force=True)
-        X = checked_array(estimator, X, reset=reset, allow_nd=True)
+        with naming("X"):
+            if isinstance(X, torch.Tensor):
+                X = X.numpy(force=True)
+            X = checked_array(estimator, X, reset=reset, allow_nd=True)
         if X.ndim == 2:
             X = X[:, :, np.newaxis, np.newaxis]
         if X.ndim != 4 or X.shape[2] != X.shape[3]:
@@ -65,12 +67,14 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    if isinstance(y, torch.Tensor):
-        y = y.numpy(force=True)
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    check_consistent_length(X, y)
+    with naming("y"):
+        if isinstance(y, torch.Tensor):
+            y = y.numpy(force=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+    with naming("X, y"):
+        check_consistent_length(X, y)
     return y
 
 
@@ -81,9 +85,9 @@ def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     except TypeError as error:
         raise ValueError("y mixes labels of different types: use integers or strings.") from error
     if len(classes) < 2:
+        found = f"one class only ({classes[0]})" if len(classes) else "no class"
         raise ValueError(
-            f"There is one class only ({classes[0]}): a classifier needs labelled pixels of at"
-            " least 2 classes."
+            f"There is {found}: a classifier needs labelled pixels of at least 2 classes."
         )
     return classes, codes
 
@@ -92,11 +96,14 @@ def training_weights(
     codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
 ) -> np.ndarray:
     """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
-    weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+    with naming("sample_weight"):
+        weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+        assert_all_finite(weights, input_name="sample_weight")
     if class_weight == "effective":
         of_classes = 1 / (1 - SEEN_ENOUGH ** np.bincount(codes, minlength=len(classes)))
     else:
-        of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        with naming("class_weight"):
+            of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     return weights * of_classes[codes]
 
 

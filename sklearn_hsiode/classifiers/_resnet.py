@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
-
-from sklearn.utils._param_validation import Interval
 
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
@@ -16,6 +13,7 @@ from sklearn_hsiode.classifiers._setup import (
     store_parameters,
 )
 from sklearn_hsiode.nn import ResNet
+from sklearn_hsiode.nn._contract import DEPTH
 
 
 @with_shared_docs
@@ -68,7 +66,7 @@ class ResNetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         **LAYER_CONSTRAINTS,
-        "n_blocks": [Interval(Integral, 0, None, closed="left")],
+        "n_blocks": DEPTH,
         "tied": ["boolean"],
     }
 

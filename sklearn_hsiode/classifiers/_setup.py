@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sklearn_hsiode._arguments import JOBS, HasMethods, Integer, Number, Options, StrOptions
 from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode.classifiers._callbacks import SCHEDULES
 from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._precompute import precompute
+from sklearn_hsiode.nn._contract import WIDTH
 from sklearn_hsiode.nn._networks import Stem
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -30,36 +31,36 @@ PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
 #: Constraints of the parameters that all classifiers share.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "shortcut": ["boolean"],
-    "gate": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
-    "shortcut_C": [Interval(Real, 0, None, closed="neither")],
+    "gate": [Number(0, 1, closed="both"), StrOptions({"auto"})],
+    "shortcut_C": [Number(0, closed="neither"), Options(Real, {np.inf})],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-    "lr": [Interval(Real, 0, None, closed="neither")],
+    "lr": [Number(0, 1e38, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "weight_decay": [Number(0, 1e38, closed="left")],
+    "max_epochs": [Integer(1, 2**31 - 1)],
+    "batch_size": [Integer(1, 2**31 - 1), StrOptions({"auto"})],
     "augment": ["boolean"],
-    "mixup": [Interval(Real, 0, None, closed="left")],
+    "mixup": [Number(0, 1e38, closed="left")],
     "standardize": ["boolean"],
     "class_weight": [StrOptions({"balanced", "effective"}), dict, None],
     "early_stopping": ["boolean"],
     # Text has a method split of its own.
     "validation": [StrOptions({"blocks", "random"}), HasMethods(["split", "get_n_splits"])],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "validation_fraction": [Number(0, 1, closed="neither")],
+    "n_iter_no_change": [Integer(1)],
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],
     "net_params": [dict, None],
     "device": [str, torch.device],
     "precision": [StrOptions(set(PRECISIONS))],
     "compile": ["boolean"],
-    "n_jobs": [Integral, None],
+    "n_jobs": JOBS,
     "verbose": ["verbose"],
     "random_state": ["random_state"],
 }
 #: Constraints of the parameters that the two networks share.
 LAYER_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_filters": [Interval(Integral, 1, None, closed="left")],
+    "n_filters": WIDTH,
     "downsampling": ["boolean", StrOptions({"auto"})],
 }
 # What net_params may not set, because parameters of the estimators do.

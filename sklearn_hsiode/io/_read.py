@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_hsiode._arguments import checked
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import REAL_KINDS
 from sklearn_hsiode.io._labels import read_labels
@@ -12,6 +13,13 @@ from sklearn_hsiode.io.readers._registry import read_source
 from sklearn_hsiode.io.readers._source import CubeSource
 
 
+@checked(
+    variable=[str, None],
+    labels_variable=[str, None],
+    class_column=[str, None],
+    drop_bad_bands=["boolean"],
+    name=[str, None],
+)
 def read_scene(
     path: Any,
     labels: Any = None,

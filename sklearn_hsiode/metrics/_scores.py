@@ -9,6 +9,9 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import unique_labels
 
+from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._validation import as_array
+
 
 def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
     """Overall accuracy (OA): the share of pixels that are right.
@@ -35,7 +38,8 @@ def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     >>> overall_accuracy_score([1, 1, 1, 2], [1, 1, 2, 2])
     0.75
     """
-    return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
+    with naming("y_true, y_pred, sample_weight"):
+        return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
 def per_class_accuracy_score(
@@ -63,15 +67,17 @@ def per_class_accuracy_score(
     >>> per_class_accuracy_score([1, 1, 1, 2], [1, 1, 3, 2], labels=[1, 2, 3])
     array([0.66666667, 1.        ,        nan])
     """
-    labels = unique_labels(y_true) if labels is None else np.asarray(labels)
-    accuracies: np.ndarray = recall_score(
-        y_true,
-        y_pred,
-        labels=labels,
-        average=None,
-        sample_weight=sample_weight,
-        zero_division=np.nan,
-    )
+    if labels is not None:
+        labels = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
+    with naming("y_true, y_pred, labels, sample_weight"):
+        accuracies: np.ndarray = recall_score(
+            y_true,
+            y_pred,
+            labels=unique_labels(y_true) if labels is None else labels,
+            average=None,
+            sample_weight=sample_weight,
+            zero_division=np.nan,
+        )
     return accuracies
 
 
@@ -132,7 +138,8 @@ def kappa_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float
     >>> kappa_score([1, 1, 2, 2], [1, 1, 2, 1])
     0.5
     """
-    check_consistent_length(y_true, y_pred)
-    if len(unique_labels(y_true, y_pred)) == 1:
-        return 1.0
-    return float(cohen_kappa_score(y_true, y_pred, sample_weight=sample_weight))
+    with naming("y_true, y_pred, sample_weight"):
+        check_consistent_length(y_true, y_pred, sample_weight)
+        if len(unique_labels(y_true, y_pred)) == 1:
+            return 1.0
+        return float(cohen_kappa_score(y_true, y_pred, sample_weight=sample_weight))

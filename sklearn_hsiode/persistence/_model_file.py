@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import PATH, HasMethods, checked, naming
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._archive import unpacked
@@ -22,6 +23,7 @@ MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 LARGEST_ABOUT = 2**24
 
 
+@checked(estimator=[HasMethods(["fit"])], path=PATH, scene=[Scene, None], overwrite=["boolean"])
 def save_model(
     estimator: Any,
     path: str | Path,
@@ -96,7 +98,8 @@ def save_model(
             f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
             " scene of its training."
         )
-    names = trust.names_of(trusted)
+    with naming("trusted"):
+        names = trust.names_of(trusted)
     try:
         model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
     except RecursionError as error:
@@ -134,6 +137,7 @@ def save_model(
     return path
 
 
+@checked(path=PATH)
 def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     """Load an estimator that :func:`save_model` has saved; no code of the file is run.
 
@@ -174,7 +178,8 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     """
     skops, trust = _skops()
     model, about = _read(path)
-    names = trust.names_of(trusted)
+    with naming("trusted"):
+        names = trust.names_of(trusted)
     try:
         model, strange = trust.vetted(model, skops, names)
         trusted_types = trust.trusted_types(names)
@@ -202,6 +207,7 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     return estimator
 
 
+@checked(path=PATH)
 def describe_model(path: str | Path) -> dict[str, Any]:
     """Facts about a saved model, without loading it.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from sklearn_hsiode._arguments import JOBS, checked
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
@@ -50,6 +51,7 @@ def in_words(value: Any) -> Any:
     return next((name for name, known in VIEWS.items() if repr(known) == view), value)
 
 
+@checked(cv=["cv_object"], random_state=["random_state"], n_jobs=JOBS)
 def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | None = None) -> Any:
     """An unfitted search for the best estimator of a name on unseen ground.
 

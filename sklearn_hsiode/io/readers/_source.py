@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -11,9 +11,17 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import Constraints, Integer, check
 from sklearn_hsiode._memory import FILE_BLOCK, n_items, require_memory
+from sklearn_hsiode._validation import as_array, shown
 
 LARGEST = 1e18  # gains beyond this or its inverse make values of 32 bits overflow or vanish
+OF_SOURCES: Constraints = {
+    "path": [Path],
+    "class_names": [Mapping, None],
+    "block_rows": [Integer(1)],
+    "block_cols": [Integer(1)],
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,12 +71,14 @@ class CubeSource(ABC):
     block_cols: int = 1
 
     def __post_init__(self) -> None:
+        given = {name: getattr(self, name) for name in OF_SOURCES}
+        check(type(self).__name__, OF_SOURCES, **given)
         for name in ("wavelengths", "fwhm", "bad", "nodata", "gains", "offsets"):
             value = getattr(self, name)
-            if value is not None and np.shape(value) != (self.shape[2],):
+            if value is not None and as_array(name, value).shape != (self.shape[2],):
                 raise ValueError(
                     f"{self.path} has {self.shape[2]} bands, but its {name} are of shape"
-                    f" {np.shape(value)}: give one value for each band, or None."
+                    f" {as_array(name, value).shape}: give one value for each band, or None."
                 )
         if self.gains is not None and self.offsets is not None:
             sizes = np.abs(self.gains)
@@ -230,10 +240,12 @@ class ArraySource(CubeSource):
     """
 
     array: np.ndarray
-    shape: tuple[int, int, int] = (0, 0, 0)
-    dtype: np.dtype = field(default=np.dtype(float))
+    shape: tuple[int, int, int] = field(init=False)
+    dtype: np.dtype = field(init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.array, np.ndarray):
+            raise TypeError(f"array must be an array, got {shown(self.array)}.")
         if self.array.ndim not in (2, 3):
             raise ValueError(
                 f"{self.path} holds an array of shape {self.array.shape}, but an image has the"

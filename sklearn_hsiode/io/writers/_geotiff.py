@@ -14,6 +14,7 @@ from zlib import crc32
 
 import numpy as np
 
+from sklearn_hsiode._markup import visible
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers._atomic import complete_file
 
@@ -67,8 +68,10 @@ class MapWriter:
         self.path = Path(path)
         self.verify = verify
         self._written: list[tuple[Any, int]] = []
-        self.bands = bands
-        self.categories = categories or {}
+        self.bands = [visible(band) for band in bands]
+        self.categories = {
+            value: (visible(name), color) for value, (name, color) in (categories or {}).items()
+        }
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
         rows, cols = scene.shape[:2]
