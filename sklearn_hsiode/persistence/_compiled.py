@@ -110,10 +110,12 @@ def _check_svm(node: dict[str, Any], members: Mapping[str, bytes]) -> None:
     """Support vectors, their coefficients and classes are as many as they are said to be."""
     if "support_" not in node["content"]["content"]:
         return
-    names = ("support_", "support_vectors_", "_n_support", "_dual_coef_", "_intercept_")
-    support, vectors, counts, coefficients, intercept = _fitted(node, members, *names)
-    names = ("n_features_in_", "kernel", "_sparse", "shape_fit_")
-    n_features, kernel, is_sparse, fitted_on = _fitted(node, members, *names)
+    support, vectors, counts, coefficients, intercept = _fitted(
+        node, members, "support_", "support_vectors_", "_n_support", "_dual_coef_", "_intercept_"
+    )
+    n_features, kernel, is_sparse, fitted_on = _fitted(
+        node, members, "n_features_in_", "kernel", "_sparse", "shape_fit_"
+    )
     is_classifier = node["__class__"] in ("SVC", "NuSVC")
     n_classes = len(_fitted(node, members, "classes_")[0]) if is_classifier else 2
     n_pairs, n_vectors = n_classes * (n_classes - 1) // 2, len(support)

@@ -31,6 +31,7 @@ PLACE = {"crs": "EPSG:32633", "transform": TRANSFORM}
 PIXELS = "cube mask dropped shape dtype"
 NUMBER = r"\s*[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*"
 NUMBERS = rf"\{{{NUMBER}(,{NUMBER})*\}}"
+ASCII = r"[\x00-\x7f]*"
 ANY = r"[^\x00-\x08\x7f-\xff]*"
 WORDS = r"[^\x00-\x1f{}=,\x7f-\xff]+"
 FORMATS: dict[str, Callable[[], Sample]] = {}
@@ -199,7 +200,7 @@ FIELDS = {
     "data ignore value": (PIXELS, NUMBER),
     "reflectance scale factor": (PIXELS, NUMBER),
     "classes": ("class_names", NUMBER),
-    "class_names": ("class_names", ANY),
+    "class names": ("class_names", ANY),
 }
 REQUIRED = ("samples", "lines", "bands", "data type", "interleave")
 
@@ -389,7 +390,9 @@ def make_vector(suffix: str, driver: str, **options: Any) -> Sample:
     for name, content in files.items():
         values += doubles(name, content, POLYGONS, "labels class_names")
         for crop in set(NAMES):
-            values += at(name, content, crop.encode(), "labels class_names", WORDS)
+            # In a .dbf, blanks fill its column, of 80 characters.
+            text = crop.encode().ljust(80 if name.endswith(".dbf") else 0)
+            values += at(name, content, text, "labels class_names", ASCII)
     read = labels(f"gt{suffix}", class_column="crop")
     return Sample({**field(), **files}, read, tuple(values), tuple(files))
 

@@ -19,7 +19,7 @@ from typing import Any
 from tabulate import tabulate
 from tqdm import tqdm
 
-from tests.robustness import jobs, kills, models
+from tests.robustness import arguments, jobs, kills, models
 from tests.robustness.child import SECONDS, Verdict, in_children
 from tests.robustness.formats import FORMATS
 from tests.robustness.mutations import damage
@@ -54,6 +54,11 @@ def damaged(case: str) -> tuple[Sample, dict[str, bytes]]:
     return sample, damage(sample, Random(f"{name}/{number}"))
 
 
+def judge_argument(case: str, folder: Path) -> Verdict:
+    """What becomes of an odd argument: of ``call/argument/number of the value``."""
+    return Verdict(*arguments.judge(case, folder))
+
+
 @dataclass(frozen=True)
 class Kind:
     """Cases of a kind: ``kind/name/number``."""
@@ -71,6 +76,14 @@ class Kind:
 KINDS = {
     "files": Kind("Images and labels", FORMATS, whole, judge_file, keep_file),
     "models": Kind("Model files", models.MODELS, models.whole, models.judge, models.keep),
+    "arguments": Kind(
+        *("Odd arguments", arguments.NAMES, lambda _: arguments.prepare(), judge_argument),
+        *(
+            lambda *_: None,
+            ("same", "error"),
+            ("wrong in silence", "foreign error", "hang", "death"),
+        ),
+    ),
     "kills": Kind(
         *("Killed jobs, full disks and read-only folders", jobs.JOBS),
         *(kills.whole, kills.judge, kills.keep, kills.GOOD, kills.BAD, 4 * kills.SECONDS),
@@ -83,7 +96,11 @@ def cases_of(kind: str, n_cases: int, seed: int, only: Collection[str]) -> Itera
     names = [name for name in KINDS[kind].names if not only or name in only]
     for name in names if n_cases else ():
         KINDS[kind].prepare(name)
-    for i in range(n_cases):
+    if kind == "arguments":
+        cases = [case for case in arguments.all_cases() if case.split("/")[0] in names]
+        yield from (f"arguments/{case}" for case in Random(seed).sample(cases, n_cases))
+        return
+    for i in range(n_cases if names else 0):
         yield f"{kind}/{names[i % len(names)]}/{seed}-{i // len(names)}"
 
 
@@ -93,6 +110,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--files", type=int, default=0, help="damaged images and labels")
     parser.add_argument("--models", type=int, default=0, help="damaged model files")
+    parser.add_argument("--arguments", type=int, default=0, help="odd arguments")
     parser.add_argument("--kills", type=int, default=0, help="jobs that are stopped")
     parser.add_argument("--only", nargs="*", default=[], help="formats, models or jobs")
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
@@ -153,7 +171,7 @@ def keep(case: str, verdict: Verdict, failures: Path) -> None:
 
 def repeat(case: str) -> int:
     """Repeat a single case."""
-    name, rest, _ = case.split("/")
+    name, rest, *_ = case.split("/")
     kind = KINDS[name]
     kind.prepare(rest)
     with TemporaryDirectory() as root:
