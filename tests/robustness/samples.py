@@ -82,7 +82,7 @@ def put_back(
             files[part.file] = before
             facts |= part.facts
         elif after is not None and before != after and _is_value(part, before, after):
-            stop = part.stop + len(after) - len(before)
+            stop = part.stop + (len(after) - len(before) if part.pattern else 0)
             if after[part.start : stop] != before[part.start : part.stop]:
                 kept = files[part.file]
                 middle = before[part.start : part.stop]
@@ -103,10 +103,12 @@ def _common(before: bytes, after: bytes) -> tuple[int, int]:
 
 def _is_value(part: Values, before: bytes, after: bytes) -> bool:
     """True where a value, of the same length unless nothing else has changed, is one still."""
+    if part.pattern is None:
+        return part.stop <= len(after)
     grown = len(after) - len(before)
     if grown:
         start, end = _common(before, after)
-        if not (part.start <= start and len(before) - end <= part.stop and part.pattern):
+        if part.start > start or len(before) - end > part.stop:
             return False
     text = after[part.start : part.stop + grown]
-    return part.pattern is None or re.fullmatch(part.pattern.encode(), text, re.DOTALL) is not None
+    return re.fullmatch(part.pattern.encode(), text, re.DOTALL) is not None
