@@ -70,8 +70,8 @@ Notes
 -----
 The files are <cube> and <labels>, sought at the collection's own address
 and then in a snapshot of it. They appear in the folder when they are complete and have passed
-their check: <check> A server that stays silent for 30 seconds, has sent less than 10 kB a second after
-them, or sends more bytes than the file has counts as one that cannot help.
+their check: <check> A server that stays silent for 30 seconds, has sent less than 10 kB a second
+after them, or sends more bytes than the file has counts as one that cannot help.
 Each attempt, and why it failed, goes to the logger ``sklearn_hsiode.datasets``.
 
 Examples
