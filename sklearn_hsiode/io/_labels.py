@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._labels import UNLABELED
+from sklearn_hsiode.io.readers._reading import told
 from sklearn_hsiode.io.readers._registry import read_source
 from sklearn_hsiode.io.readers._source import CubeSource
 
@@ -33,17 +34,29 @@ def read_labels(
                 f"{argument}={value!r} is for labels in a file, but there is none: pass its path"
                 " as labels (--labels on the command line)."
             )
-    if labels is None or np.ma.isMaskedArray(labels):
+    if labels is None:
+        return None, None
+    if np.ma.isMaskedArray(labels) and labels.dtype.kind == "f":
+        labels = labels.filled(UNLABELED)
+    if np.ma.isMaskedArray(labels):
         return labels, None
-    return whole(Path("labels"), np.asarray(labels)), None
+    try:
+        raster = np.asarray(labels)
+    except Exception as error:  # whatever it is that makes an array of itself
+        raise TypeError(
+            "labels must be an array of shape (rows, cols) or the path of a file, got"
+            f" {type(labels).__name__}, of which NumPy makes no array: {told(error)}"
+        ) from error
+    return whole(Path("labels"), raster), None
 
 
 def _raster(source: CubeSource, grid: CubeSource) -> np.ndarray:
     _check_grid(source, grid)
     rows, cols = (slice(0, size) for size in grid.shape[:2])
     raster = source.values(rows, cols, np.array([0]))[:, :, 0]
-    if source.nodata is not None:
-        raster = np.where(source.holds_data(raster, 0), raster, UNLABELED)
+    if source.nodata is not None and source.nodata[0] is not None:
+        is_nodata = (raster == source.nodata[0]) | np.isnan(raster)
+        raster = np.where(is_nodata, np.zeros((), raster.dtype), raster)
     return whole(source.path, raster)
 
 
