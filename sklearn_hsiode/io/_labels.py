@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._labels import UNLABELED
+from sklearn_hsiode._memory import require_memory
 from sklearn_hsiode.io.readers._reading import told
 from sklearn_hsiode.io.readers._registry import read_source
 from sklearn_hsiode.io.readers._source import CubeSource
@@ -52,12 +53,15 @@ def read_labels(
 
 def _raster(source: CubeSource, grid: CubeSource) -> np.ndarray:
     _check_grid(source, grid)
+    require_memory(source.path, source.n_bytes)
     rows, cols = (slice(0, size) for size in grid.shape[:2])
     raster = source.values(rows, cols, np.array([0]))[:, :, 0]
-    if source.nodata is not None and source.nodata[0] is not None:
-        is_nodata = (raster == source.nodata[0]) | np.isnan(raster)
-        raster = np.where(is_nodata, np.zeros((), raster.dtype), raster)
-    return whole(source.path, raster)
+    nodata = None if source.nodata is None else source.nodata[0]
+    if nodata is None or (nodata == UNLABELED and raster.dtype.kind != "f"):
+        return whole(source.path, raster)
+    # NaN is nodata without being declared, but infinity is a mistake.
+    is_nodata = (raster == nodata) | (raster != raster)
+    return whole(source.path, np.where(is_nodata, raster.dtype.type(UNLABELED), raster))
 
 
 def whole(path: Path, raster: np.ndarray) -> np.ndarray:
