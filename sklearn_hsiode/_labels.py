@@ -21,7 +21,7 @@ def unlabeled_value(labels: np.ndarray) -> int | str:
 def checked_labels(labels: Any, grid: tuple[int, ...], what: str = "labels") -> np.ndarray:
     """Return labels as a read-only raster of integers or strings."""
     if np.ma.isMaskedArray(labels):
-        labels = labels.filled("" if labels.dtype.kind in "UO" else UNLABELED)
+        labels = labels.filled(unlabeled_value(labels))
     labels = checked_raster(what, labels, grid)
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
         labels = labels.astype(str)

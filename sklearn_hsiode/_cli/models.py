@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
 from math import ceil
@@ -142,10 +143,21 @@ def info(options: argparse.Namespace) -> None:
     _print_dropped_bands(scene)
     print(f"coordinate reference system: {scene.crs or 'none'}")
     if scene.labels is not None:
-        _, y = scene.labeled_pixels()
-        for label, count in zip(*np.unique(y, return_counts=True), strict=True):
-            name = scene.class_names.get(label.item(), "")
+        for label, count in sorted(_label_counts(scene).items()):
+            name = scene.class_names.get(label, "")
             print(f"class {label}: {count} pixels {name}".rstrip())
+
+
+def _label_counts(scene: Scene) -> Counter[Any]:
+    """Number of labelled pixels of each class, counted block by block."""
+    counts: Counter[Any] = Counter()
+    for block in scene._cube.blocks():
+        part = scene.window(*block)
+        labels, n_pixels = np.unique(np.asarray(part.labels)[part.is_labeled], return_counts=True)
+        counts.update(dict(zip(labels.tolist(), n_pixels.tolist(), strict=True)))
+    if not counts:
+        raise ValueError("No valid pixel of this scene has a label: check labels and mask.")
+    return counts
 
 
 def _print_dropped_bands(scene: Scene) -> None:

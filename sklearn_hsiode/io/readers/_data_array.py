@@ -25,6 +25,11 @@ def is_data_array(thing: Any) -> bool:
     return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
 
 
+def is_dataset(thing: Any) -> bool:
+    """True where something is an xarray.Dataset, to all appearances."""
+    return all(hasattr(thing, name) for name in ("data_vars", "dims", "coords", "attrs"))
+
+
 def read_data_array(array: Any) -> ArraySource:
     """The image in a DataArray of dimensions y, x and band, in any order.
 

@@ -66,7 +66,7 @@ def read_envi(path: Path) -> RasterSource:
         if path.suffix.lower() in DATA_SUFFIXES:
             raise FileNotFoundError(
                 f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
-                " kind that rasterio knows."
+                f" kind that rasterio knows, or damaged: {error}"
             ) from error
         raise
 

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from os import PathLike
 from typing import Any
 
 MESSAGE = 500  # characters of a message; a damaged file may have whole blocks of it in one
@@ -19,13 +18,13 @@ OF_GDAL = ("rasterio._env", "rasterio._err", "fiona._env")
 
 
 @contextmanager
-def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
+def reading(path: object, kind: str) -> Iterator[None]:
     """Name the file in whatever goes wrong while it is read.
 
     Parameters
     ----------
-    path : path
-        The file.
+    path : object
+        The file, or what messages call it.
     kind : str
         What it is read as, with its article: "a MATLAB file".
 
