@@ -58,8 +58,8 @@ LAYERS = {
         "preprocessing",
     },
     "persistence": {
-        *("_arguments", "_patches", "_scene", "_spectral", "baselines", "classifiers", "io"),
-        *("metrics", "model_selection", "preprocessing", "recipes"),
+        *("_arguments", "_bands", "_patches", "_scene", "_spectral", "_validation", "baselines"),
+        *("classifiers", "io", "metrics", "model_selection", "preprocessing", "recipes"),
     },
     "_colors": {"_arguments", "_labels"},
     "_map_file": {"_colors", "_labels", "_scene", "io"},

@@ -14,7 +14,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._arguments import PATH, HasMethods, checked, naming
+from sklearn_hsiode._bands import iter_estimators
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import checked_wavelengths
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._archive import unpacked
 
@@ -193,6 +195,9 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
         )
     try:
         check_is_fitted(estimator)
+        for part in iter_estimators(estimator):
+            if hasattr(part, "wavelengths_in_"):
+                checked_wavelengths(part.wavelengths_in_, part.n_features_in_)
         found = json.loads(json.dumps(_classes_and_bands(estimator), default=_plain))
     except Exception as error:  # of an object that is not what it says
         raise ValueError(f"{path} holds no fitted estimator: {_reason(error)}") from error
@@ -287,7 +292,11 @@ def _wrong_facts(about: dict[str, Any]) -> list[str]:
         ),
         "n_bands": n_bands is None or (numbers([n_bands], int) and n_bands > 0),
         "wavelengths": wavelengths is None
-        or (numbers(wavelengths, int, float) and n_bands in (None, len(wavelengths))),
+        or (
+            numbers(wavelengths, int, float)
+            and n_bands in (None, len(wavelengths))
+            and min(wavelengths, default=0) >= 0
+        ),
         "dropped_bands": dropped is None or numbers(dropped, int),
     }
     return [name for name, is_right in right.items() if not is_right]

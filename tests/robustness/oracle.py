@@ -42,15 +42,23 @@ def listening() -> Iterator[list[str]]:
             messages += [str(warning.message) for warning in caught]
 
 
+def is_ours(error: BaseException) -> bool:
+    """True where the package itself raises an error."""
+    return PACKAGE in Path(traceback.extract_tb(error.__traceback__)[-1].filename).parents
+
+
 def judged_error(error: BaseException, names: Collection[str]) -> Verdict:
     """Whether an error is one of the package's that names the file."""
-    raised_in = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
     details = f"{type(error).__module__}.{type(error).__name__}: {error}"
     where = "".join(traceback.format_tb(error.__traceback__)[-1:]).strip().replace("\n", " ")
     message = str(error)
-    is_ours = PACKAGE in raised_in.parents
     says_why = not message.rstrip().endswith(": ")
-    if type(error) in CLEAR and is_ours and any(name in message for name in names) and says_why:
+    if (
+        type(error) in CLEAR
+        and is_ours(error)
+        and any(name in message for name in names)
+        and says_why
+    ):
         return Verdict("error", details)
     return Verdict("foreign error", f"{details} | {where}")
 
