@@ -28,6 +28,7 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 }
 # Type of the weights; bfloat16 is for the operations that autocast chooses.
 PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+ROUNDING = 1e-3  # of a band's standard deviation, which the type of the weights may round away
 #: Constraints of the parameters that all classifiers share.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "shortcut": ["boolean"],
@@ -177,9 +178,9 @@ def patch_dataset(
     """All patches of X for a net, with what overlapping ones share computed once."""
     device = torch.device(net.device)
     gather = (
-        X.gatherer(device, net.dtype)
+        X.gatherer(device, net.input_dtype)
         if isinstance(X, PatchSamples)
-        else ArrayGatherer(X, device, net.dtype)
+        else ArrayGatherer(X, device, net.input_dtype)
     )
     gather, stage = precompute(gather, net, learning=learning)
     return PatchDataset(
@@ -192,11 +193,21 @@ def patch_dataset(
 
 
 def standardize(net: PatchNet, X: PatchSamples | np.ndarray, rows: np.ndarray) -> None:
-    """Give a net the mean and scale of each band over the centre pixels of some patches."""
+    """Give a net the mean and scale of each band over the centre pixels of some patches.
+
+    They are applied in float64 where the type of the weights would round away more than a
+    thousandth of a band's standard deviation, as it does with 1e9 in front of small differences.
+    """
     scaler = StandardScaler()
     for batch in gen_batches(len(rows), n_items(SPECTRA, X.shape[1] * X.dtype.itemsize)):
-        scaler.partial_fit(centre_spectra(X, rows[batch]))
-    net.plain_module_.standardize(scaler.mean_, scaler.scale_)
+        spectra = centre_spectra(X, rows[batch])
+        scaler.partial_fit(spectra)
+    mean, scale = scaler.mean_, scaler.scale_
+    rounded_away = np.abs(mean) * torch.finfo(net.dtype).eps > ROUNDING * scale
+    is_exact = np.can_cast(spectra.dtype, str(net.dtype).removeprefix("torch."))
+    has_float64 = torch.device(net.device).type != "mps"
+    is_wide = not is_exact and has_float64 and (rounded_away & (scale != 1)).any()  # 1: constant
+    net.plain_module_.standardize(mean, scale, torch.float64 if is_wide else None)
 
 
 def new_random_state(random_state: Any, earlier: PatchNet | None) -> np.random.RandomState:
