@@ -12,6 +12,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+import numpy as np
 from joblib import cpu_count
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import HasMethods as _HasMethods
@@ -61,7 +62,7 @@ class Number(Interval):
         super().__init__(Real, left, right, closed=closed)
 
     def is_satisfied_by(self, val: Any) -> bool:
-        if isinstance(val, bool) or not isinstance(val, Real):
+        if isinstance(val, bool) or not isinstance(val, int | float | np.integer | np.floating):
             return False
         try:
             return isfinite(val) and bool(super().is_satisfied_by(val))
@@ -74,6 +75,9 @@ class HasMethods(_HasMethods):
 
     def is_satisfied_by(self, val: Any) -> bool:
         return not isinstance(val, type) and bool(super().is_satisfied_by(val))
+
+    def __str__(self) -> str:
+        return str(super().__str__()).replace("an object", "an instance")
 
 
 class Path(Options):
@@ -153,14 +157,20 @@ an int in the range [1, inf). Got True instead.
     return decorate
 
 
+# What libraries raise of arguments that they cannot use.
+PLAIN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 @contextmanager
-def naming(arguments: str) -> Iterator[None]:
+def naming(arguments: str, errors: Any = PLAIN) -> Iterator[None]:
     """Put the names of arguments before what other libraries say of their values.
 
     Parameters
     ----------
     arguments : str
         Such as "y_true, y_pred".
+    errors : class or tuple of class, default=PLAIN
+        Which errors become TypeError, IndexError or ValueError.
 
     Examples
     --------
@@ -175,8 +185,10 @@ def naming(arguments: str) -> Iterator[None]:
         yield
     except NotFittedError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        if any(re.search(rf"\b{name}\b", str(error)) for name in arguments.split(", ")):
+    except errors as error:
+        if isinstance(error, PLAIN) and any(
+            re.search(rf"\b{name}\b", str(error)) for name in arguments.split(", ")
+        ):
             raise
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"{arguments}: {error}") from error
+        kinds = (kind for kind in (TypeError, IndexError) if isinstance(error, kind))
+        raise next(kinds, ValueError)(f"{arguments}: {error}") from error

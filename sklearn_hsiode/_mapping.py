@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sklearn_hsiode._arguments import PATH, HasMethods, Integer, StrOptions, checked
+from sklearn_hsiode._arguments import PATH, HasMethods, Integer, checked
 from sklearn_hsiode._bands import check_wavelengths, fitted_wavelengths, iter_estimators
 from sklearn_hsiode._labels import display_names, unlabeled_value
 from sklearn_hsiode._map_file import CONFIDENCES, MapFile
@@ -24,9 +24,8 @@ METHODS = ("predict", "predict_proba", "confidence")
 
 @checked(
     estimator=[HasMethods(["fit"])],
-    method=[StrOptions(set(METHODS))],
+    method=[str],
     out=[*PATH, None],
-    window=[Integer(1)],
     skip_unlabeled=["boolean"],
     class_names=[Mapping, None],
     overwrite=["boolean"],
@@ -118,7 +117,7 @@ def predict_map(
     (64, 64)
     """
     check_is_fitted(estimator)
-    _check(estimator, scene, method, skip_unlabeled)
+    _check(estimator, scene, method, window, skip_unlabeled)
     classes = np.asarray(estimator.classes_)
     _check_output(out, scene, classes, method)
     bar = tqdm(
@@ -151,7 +150,7 @@ def predict_map(
     return Path(out)
 
 
-def _check(estimator: Any, scene: Scene, method: str, skip_unlabeled: bool) -> None:
+def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabeled: bool) -> None:
     if not isinstance(scene, Scene):
         raise TypeError(
             f"scene must be a Scene, got {type(scene).__name__}: read_scene(path) makes one of a"
@@ -161,6 +160,10 @@ def _check(estimator: Any, scene: Scene, method: str, skip_unlabeled: bool) -> N
         raise TypeError(
             f"predict_map needs a classifier, but {type(estimator).__name__} has no classes_."
         )
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
+    if not Integer(1).is_satisfied_by(window):
+        raise ValueError(f"window must be an integer of at least 1 pixel, got {window!r}.")
     if skip_unlabeled and scene.labels is None:
         raise ValueError("skip_unlabeled=True needs a scene with labels.")
     _check_bands(estimator, scene)

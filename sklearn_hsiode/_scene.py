@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._arguments import checked
+from sklearn_hsiode._arguments import checked, naming
 from sklearn_hsiode._cubes import ArrayCube, Cube, PackedRaster, as_cube, valid_pixels
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
@@ -327,10 +327,8 @@ class Scene:
         ValueError
             When no band stays, or a single number is given.
         """
-        try:
+        with naming("bands", Exception):
             chosen = np.arange(self.n_bands)[bands]
-        except (IndexError, TypeError, ValueError) as error:
-            raise type(error)(f"bands cannot be {shown(bands)}: {error}") from error
         if chosen.ndim != 1 or not chosen.size:
             raise ValueError(f"bands must choose one band at least, as a list, got {shown(bands)}.")
         mask = self.mask  # in which bands that are not chosen have their part

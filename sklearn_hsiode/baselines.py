@@ -70,11 +70,11 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
         """
         require_pixels(X, type(self).__name__)
         check_bands(self, X, reset=True)
-        with naming("y"):
+        with naming("y", Exception):
             y = column_or_1d(y, warn=True)
             assert_all_finite(y, input_name="y")
             check_classification_targets(y)
-        with naming("X, y"):
+        with naming("X, y", Exception):
             self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
         self.classes_ = self.nearest_.classes_
         return self

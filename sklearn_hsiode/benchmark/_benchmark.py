@@ -87,7 +87,8 @@ def run_benchmark(
         Called with the fitted model and the test pixels' X and y; it returns further figures
         by name.
     n_jobs : int, default=None
-        Runs at the same time, in processes. None means 1.
+        Runs at the same time, in processes: at most 64, or four times the cores where that is
+        more. None means 1.
     progress : bool, default=True
         Show a bar of runs done and time left.
 
@@ -100,7 +101,9 @@ def run_benchmark(
     ------
     ValueError
         When the folder holds runs of other settings or a damaged file, which stay as they are,
-        or a parameter of a network is out of range; before the first run.
+        or an argument, or a parameter of a network, is out of range; before the first run.
+    TypeError
+        When an argument is of another type, before the first run.
     OSError
         When the folder cannot be written, or another benchmark writes to it (BlockingIOError),
         before the first run.

@@ -40,6 +40,11 @@ def chosen(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
         "view: slope". Of a network with a `shortcut`, "gate", its `gate_`, and "linear", overall
         accuracy of its linear part alone, that is with the gate at 0. Empty for other models.
 
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV
@@ -92,6 +97,11 @@ def choices_table(runs: Sequence[Run]) -> str:
         In Markdown: for each model that chose among views, in how many splits it chose each,
         and for networks the means of patch size, gate, and overall accuracy in per cent of the
         linear part alone. Empty where no model chose.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     check_runs(runs)
     views = list(

@@ -35,6 +35,11 @@ def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
         Those without a map are left out.
     path : path
         File to write; it appears when it is complete.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch

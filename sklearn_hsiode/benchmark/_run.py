@@ -130,9 +130,9 @@ def check_runs(runs: Any, least: int = 1) -> None:
 def checked_truth(X: Any, y: Any) -> np.ndarray:
     """The classes of test pixels, one for each."""
     require_pixels(X, "This figure")
-    with naming("y"):
+    with naming("y", Exception):
         y = column_or_1d(y)
-    with naming("X, y"):
+    with naming("X, y", Exception):
         check_consistent_length(X, y)
     return y
 

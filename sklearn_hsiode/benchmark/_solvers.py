@@ -55,6 +55,11 @@ def solver_models(recipe: Recipe = PAPER) -> dict[str, Any]:
     models : dict of str to estimator
         ODE-nets of the paper's dopri5 at 1e-3 and of fixed grids of one to eight steps; then a
         ResNet of six units, one of six units with the same weights, a single unit, and no body.
+
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
     """
     solving: dict[str, dict[str, Any]] = {
         **{f"{solver} at {TOLERANCE:g}": {"solver": solver} for solver in ADAPTIVE},
@@ -89,6 +94,11 @@ def resolved_accuracy(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, 
     -------
     figures : dict of str to float
         Empty for a network without an ODE.
+
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
     """
     y = checked_truth(X, y)
     network = fitted[-1]
@@ -110,6 +120,11 @@ def solvers_table(runs: Sequence[Run]) -> str:
     -------
     table : str
         In Markdown. Times in seconds, mean over runs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     rows = []
     for name, own in by_model(runs).items():
@@ -149,6 +164,11 @@ def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
         As for :func:`solvers_table`.
     path : path
         File to write; it appears when it is complete.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     from matplotlib.figure import Figure
 

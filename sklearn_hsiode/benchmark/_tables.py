@@ -137,6 +137,11 @@ def write_tables(
     Returns
     -------
     paths : list of path
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     check_runs(runs)
     notes = _notes(runs)

@@ -19,6 +19,7 @@ from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._bands import check_bands, checked_array
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
+from sklearn_hsiode._validation import as_array
 
 # Of Cui et al.: a class of 300 pixels, three times 1 / (1 - 0.99), weighs as much as any larger.
 SEEN_ENOUGH = 0.99
@@ -39,7 +40,7 @@ def check_patches(
         check_bands(estimator, X.pixels, reset=reset)
         check_finite(X.pixels, X.patch_size)
     else:
-        with naming("X"):
+        with naming("X", Exception):
             if isinstance(X, torch.Tensor):
                 X = X.numpy(force=True)
             X = checked_array(estimator, X, reset=reset, allow_nd=True)
@@ -67,13 +68,13 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    with naming("y"):
+    with naming("y", Exception):
         if isinstance(y, torch.Tensor):
             y = y.numpy(force=True)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-    with naming("X, y"):
+    with naming("X, y", Exception):
         check_consistent_length(X, y)
     return y
 
@@ -96,7 +97,9 @@ def training_weights(
     codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
 ) -> np.ndarray:
     """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
-    with naming("sample_weight"):
+    with naming("sample_weight", Exception):
+        if sample_weight is not None:
+            sample_weight = as_array("sample_weight", sample_weight, kinds="biuf")
         weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
         assert_all_finite(weights, input_name="sample_weight")
     if class_weight == "effective":

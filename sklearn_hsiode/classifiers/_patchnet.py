@@ -347,7 +347,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         y = check_labels(self, X, y)
         if isinstance(classes, torch.Tensor):
             classes = classes.numpy(force=True)
-        with naming("classes"):
+        with naming("classes", Exception):
             _check_partial_fit_first_call(self, classes)
         check_classes(self.classes_)
         unknown = np.setdiff1d(y, self.classes_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_hsiode._arguments import Integer
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
 from sklearn_hsiode.classifiers._setup import (
@@ -13,7 +14,6 @@ from sklearn_hsiode.classifiers._setup import (
     store_parameters,
 )
 from sklearn_hsiode.nn import ResNet
-from sklearn_hsiode.nn._contract import DEPTH
 
 
 @with_shared_docs
@@ -66,7 +66,7 @@ class ResNetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         **LAYER_CONSTRAINTS,
-        "n_blocks": DEPTH,
+        "n_blocks": [Integer(0)],
         "tied": ["boolean"],
     }
 

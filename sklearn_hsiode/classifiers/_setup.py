@@ -18,7 +18,6 @@ from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode.classifiers._callbacks import SCHEDULES
 from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._precompute import precompute
-from sklearn_hsiode.nn._contract import WIDTH
 from sklearn_hsiode.nn._networks import Stem
 
 OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
@@ -61,7 +60,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
 }
 #: Constraints of the parameters that the two networks share.
 LAYER_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_filters": WIDTH,
+    "n_filters": [Integer(1)],
     "downsampling": ["boolean", StrOptions({"auto"})],
 }
 # What net_params may not set, because parameters of the estimators do.

@@ -32,13 +32,18 @@ def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     --------
     sklearn.metrics.accuracy_score : The same under scikit-learn's name.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import overall_accuracy_score
     >>> overall_accuracy_score([1, 1, 1, 2], [1, 1, 2, 2])
     0.75
     """
-    with naming("y_true, y_pred, sample_weight"):
+    with naming("y_true, y_pred, sample_weight", Exception):
         return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
@@ -61,6 +66,11 @@ def per_class_accuracy_score(
     accuracies : array of shape (n_classes,)
         Between 0 and 1, NaN for a class that `y_true` does not hold.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import per_class_accuracy_score
@@ -69,7 +79,7 @@ def per_class_accuracy_score(
     """
     if labels is not None:
         labels = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
-    with naming("y_true, y_pred, labels, sample_weight"):
+    with naming("y_true, y_pred, labels, sample_weight", Exception):
         accuracies: np.ndarray = recall_score(
             y_true,
             y_pred,
@@ -103,6 +113,11 @@ def average_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     --------
     sklearn.metrics.balanced_accuracy_score : The same value.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import average_accuracy_score
@@ -132,13 +147,18 @@ def kappa_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float
     --------
     sklearn.metrics.cohen_kappa_score : The same, but NaN for a single class.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import kappa_score
     >>> kappa_score([1, 1, 2, 2], [1, 1, 2, 1])
     0.5
     """
-    with naming("y_true, y_pred, sample_weight"):
+    with naming("y_true, y_pred, sample_weight", Exception):
         check_consistent_length(y_true, y_pred, sample_weight)
         if len(unique_labels(y_true, y_pred)) == 1:
             return 1.0

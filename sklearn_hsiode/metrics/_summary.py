@@ -111,7 +111,8 @@ def classification_summary(
             f" {len(true)} and {len(pred)}."
         )
     if labels is None:
-        classes = np.unique(np.concatenate(true))
+        with naming("y_true"):
+            classes = np.unique(np.concatenate(true))
     else:
         classes = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
     pairs = list(zip(true, pred, strict=True))
@@ -140,6 +141,6 @@ def percentage(mean: float, std: float, n_repeats: int) -> str:
 
 def _repeats(name: str, y: Any) -> list[np.ndarray]:
     """A list of arrays, of which a single array is the only one."""
-    with naming(name):
+    with naming(name, Exception):
         is_list = isinstance(y, (list, tuple)) and (len(y) == 0 or np.ndim(y[0]) > 0)
         return [column_or_1d(repeat) for repeat in (y if is_list else [y])]

@@ -121,10 +121,10 @@ def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
     """Labels as an array, or an error that names the splitter."""
     if y is None:
         raise TypeError(f"{type(splitter).__name__} looks at classes: pass y to split(X, y).")
-    with naming("y"):
+    with naming("y", Exception):
         y = column_or_1d(y)
         check_classification_targets(y)
-    with naming("X, y"):
+    with naming("X, y", Exception):
         check_consistent_length(X, y)
     return y
 

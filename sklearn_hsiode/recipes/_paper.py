@@ -20,7 +20,7 @@ from sklearn_hsiode.recipes._classical import CLASSICAL
 OF_RECIPES: Constraints = {
     "patch_size": [Integer(1)],
     "padding": [str],
-    "components": [Integer(1), None],
+    "components": [Integer(), None],
     "training": [dict],
     "networks": [dict],
 }

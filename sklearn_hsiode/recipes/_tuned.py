@@ -75,7 +75,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
         Seed of networks and forests; None is a fresh one for networks, and 0 for the forest.
     n_jobs : int, default=None
         Fits of a candidate at the same time, in processes: at most as many as there are inner
-        splits. None means 1.
+        splits, and at most 64, or four times the cores where that is more. None means 1.
 
     Returns
     -------
@@ -86,9 +86,9 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
 
     Raises
     ------
-    ValueError
-        For an unknown name. From ``fit``, when the training pixels lie in too few places for the
-        inner blocks: pass another `cv`.
+    ValueError, TypeError
+        For an unknown name, or an argument of another type or out of its range. From ``fit``,
+        when the training pixels lie in too few places for the inner blocks: pass another `cv`.
 
     See Also
     --------

@@ -14,6 +14,8 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -23,6 +25,8 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
+import pandas as pd
+import scipy.sparse
 import torch
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -90,6 +94,34 @@ class Odd:
 
     def __repr__(self) -> str:
         return "an odd object"
+
+
+class Hostile:
+    """An object that answers nothing."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no array")
+
+    def __len__(self) -> int:
+        raise OSError("no length")
+
+    def __iter__(self) -> Any:
+        raise ZeroDivisionError("no items")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not comparable")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("neither true nor false")
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError("no attributes")
+
+
+def holding_itself() -> list[Any]:
+    items: list[Any] = [1]
+    items.append(items)
+    return items
 
 
 #: Makers of odd values.
@@ -187,6 +219,30 @@ ODD: list[Callable[[], Any]] = [
     lambda: hsiode.Scene(np.zeros((2, 2, 1))),
     lambda: hsiode.Scene(np.zeros((2, 2, 1)), np.ones((2, 2), int)).labeled_pixels()[0],
     lambda: warnings,
+    Hostile,
+    holding_itself,
+    lambda: Fraction(1, 3),
+    lambda: Decimal("0.5"),
+    lambda: Decimal("NaN"),
+    lambda: pd.Series([1, 2, 3]),
+    lambda: pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
+    lambda: scipy.sparse.csr_array(np.eye(3)),
+    lambda: np.matrix([[1, 2], [3, 4]]),
+    lambda: memoryview(b"abc"),
+    lambda: "x" * 100_000,
+    lambda: [[]] * 3,
+    lambda: {"a": {"b": {}}},
+    lambda: np.random.default_rng(0),
+    lambda: np.random.RandomState(0),
+    lambda: torch.zeros(3, requires_grad=True),
+    lambda: torch.nn.Linear(2, 2),
+    lambda: [Odd(), Odd()],
+    lambda: {"a": Odd()},
+    lambda: {1: 2, "a": None},
+    lambda: np.float16(2),
+    lambda: np.str_("x"),
+    lambda: np.array([[1, 2], [3, 4]], dtype="O"),
+    lambda: ValueError("x"),
 ]
 
 

@@ -12,8 +12,8 @@ PREDICTOR, SAMPLE_FORMAT, METADATA, NODATA = 317, 339, 42112, 42113
 SIZES_OF_BLOCKS = {OFFSETS: 279, TILE_OFFSETS: 325}
 OF_PLACE = {33550: "transform", 33922: "transform", 34264: "transform"}
 OF_CRS = (34735, 34736, 34737)
-# Attributes and text of an element of GDAL's; of attributes that it does not know it takes none.
-ITEM = r"""( [A-Za-z_]+="[^"<>&\x00-\x1f\x7f-\xff]*")*>[^<>&\x00-\x1f\x7f-\xff]*"""
+# An element of GDAL's metadata, of which it takes no notice where it does not understand it.
+ITEM = r"[^\x00-\x1f\x7f-\xff]*"
 
 
 def entries(content: bytes) -> Iterator[tuple[int, int, int, int, int]]:
