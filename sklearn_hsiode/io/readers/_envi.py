@@ -84,10 +84,11 @@ def _read_pair(header: Path, data: Path) -> RasterSource:
                 " on a line of its own."
             )
         about = _about_bands(header, fields, file.count)
-        if fields.get("coordinate_system_string", "").strip("{} ") and file.crs is None:
+        is_placed = any(fields.get(key) for key in ("map_info", "coordinate_system_string"))
+        if is_placed and file.crs is None and "arbitrary" not in fields.get("map_info", "").lower():
             logger.warning(
-                "%s has a coordinate system string that is not understood: its scene, and maps"
-                " of it, have no CRS.",
+                "%s has a map info or coordinate system string that is not understood: its scene,"
+                " and maps of it, have no CRS.",
                 header,
             )
         about |= {"header": header, "has_mask": data.with_name(f"{data.name}.msk").is_file()}
@@ -206,11 +207,20 @@ def _about_bands(path: Path, fields: Header, bands: int) -> dict[str, Any]:
     if factor != 1:
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)
     _number(path, fields, "data_ignore_value", "0")  # which GDAL reads as far as it can
-    for place in _list(path, fields, "map_info")[1:7]:
-        _number(path, {"map_info": place}, "map_info")
+    _check_map_info(path, fields)
     names = enumerate(_list(path, fields, "class_names"))
     about["class_names"] = {value: name for value, name in names if value} or None
     return about
+
+
+def _check_map_info(path: Path, fields: Header) -> None:
+    """Raise ValueError for a map info that GDAL would take for another one."""
+    projection, *places = _list(path, fields, "map_info") or [""]
+    for place in places[:6]:
+        _number(path, {"map_info": place}, "map_info")
+    has_hemisphere = len(places) < 8 or places[7].lower() in ("north", "south")
+    if projection.lower() == "utm" and not has_hemisphere:
+        raise ValueError(f"{path} has a map info with {places[7]!r}, where North or South must be.")
 
 
 def _is_envi(header: Path) -> bool:
