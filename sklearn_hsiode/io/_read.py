@@ -79,9 +79,10 @@ def read_scene(
         When the file system does not let a file be read.
     ValueError
         When a file cannot be read, is cut or damaged, declares what does not fit its size or the
-        memory of the machine, has changed since it was opened, or does not say which of its arrays or columns is meant,
-        when an argument is given that is not for this kind of file, or for labels where there is
-        no file of them, when labels do not lie on the scene's grid, or when no pixel holds data.
+        memory of the machine, has changed since it was opened, or does not say which of its
+        arrays or columns is meant, when an argument is given that is not for this kind of file,
+        or for labels where there is no file of them, when labels do not lie on the scene's
+        grid, or when no pixel holds data.
     TypeError
         When an image is not made of real numbers, or labels are no whole numbers.
     ImportError

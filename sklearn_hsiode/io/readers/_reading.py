@@ -15,7 +15,7 @@ TOLD = "_names_its_file"  # marks errors that need no other name
 # Errors that are raised where a file names an impossible place or size.
 BY_CONTENT = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG)
 # Loggers that the errors and warnings of GDAL go to.
-OF_GDAL = ("rasterio._env", "rasterio._err", "fiona._env")
+OF_GDAL = ("rasterio._env", "rasterio._err")
 
 
 @contextmanager
