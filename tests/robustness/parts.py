@@ -10,8 +10,8 @@ from numbers import Real
 from typing import Any
 
 ARCHIVES = (".npz", ".model", ".skops")
-HEADER = rb"ENVI\r?\n(?:[^\n={}]+ = (?:\{[^{}]*\}|[^\n{}=]*)(?:\n+|\Z))*\s*"
-FIELD = rb"^([^\n={}]+) = (\{[^{}]*\}|[^\n{}=]*)$"
+HEADER = rb"ENVI\r?\n(?:[^\n={}]*[^\s={}] *= *(?:\{[^{}]*\}|[^\n{}=]*)(?:\n+|\Z))*\s*"
+FIELD = rb"^([^\n={}]*[^\s={}]) *= *(\{[^{}]*\}|[^\n{}=]*)$"
 DEPTHS = {"Point": 1, "MultiPoint": 2, "Polygon": 3, "MultiPolygon": 4}
 
 

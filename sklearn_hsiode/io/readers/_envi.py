@@ -83,11 +83,12 @@ def _read_pair(header: Path, data: Path) -> RasterSource:
                 f" samples x {file.count} bands of {file.dtypes[0]}: write each of its fields"
                 " on a line of its own."
             )
-        about = _about_bands(header, fields, file.count)
-        if fields.get("coordinate_system_string", "").strip("{} ") and file.crs is None:
+        about = _about_bands(header, fields, file.count, stored)
+        is_placed = any(fields.get(key) for key in ("map_info", "coordinate_system_string"))
+        if is_placed and file.crs is None and "arbitrary" not in fields.get("map_info", "").lower():
             logger.warning(
-                "%s has a coordinate system string that is not understood: its scene, and maps"
-                " of it, have no CRS.",
+                "%s has a map info or coordinate system string that is not understood: its scene,"
+                " and maps of it, have no CRS.",
                 header,
             )
         about |= {"header": header, "has_mask": data.with_name(f"{data.name}.msk").is_file()}
@@ -139,7 +140,7 @@ def _fields(path: Path) -> Header:
     lines = iter(text.split("\n")[1:])
     for line in lines:
         name, equals, value = line.partition("=")
-        if not equals or not name.isascii():
+        if not equals or not name.strip() or not name.isascii():
             if line.strip() and not line.lstrip().startswith(";"):
                 logger.warning("%s has a line that is not read: %.80r", path, line)
             continue
@@ -191,7 +192,7 @@ def _layout(path: Path, fields: Header, data: Path) -> tuple[tuple[int, int, int
     return (rows, cols, bands), dtype
 
 
-def _about_bands(path: Path, fields: Header, bands: int) -> dict[str, Any]:
+def _about_bands(path: Path, fields: Header, bands: int, dtype: np.dtype) -> dict[str, Any]:
     """Wavelengths, widths, bad bands, gains and names of values, where the header has them."""
     wavelengths, widths = (_list(path, fields, key, bands) for key in ("wavelength", "fwhm"))
     about: dict[str, Any] = in_nanometres(path, wavelengths, widths, fields.get("wavelength_units"))
@@ -205,12 +206,26 @@ def _about_bands(path: Path, fields: Header, bands: int) -> dict[str, Any]:
         )
     if factor != 1:
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)
-    _number(path, fields, "data_ignore_value", "0")  # which GDAL reads as far as it can
-    for place in _list(path, fields, "map_info")[1:7]:
-        _number(path, {"map_info": place}, "map_info")
+    ignored = _number(path, fields, "data_ignore_value", "0")  # GDAL reads as much as is a number
+    if dtype.kind in "iu" and not np.isfinite(ignored):
+        raise ValueError(f"{path} has data ignore value = {ignored}, which is none of {dtype}.")
+    _check_map_info(path, fields)
     names = enumerate(_list(path, fields, "class_names"))
     about["class_names"] = {value: name for value, name in names if value} or None
     return about
+
+
+def _check_map_info(path: Path, fields: Header) -> None:
+    """Raise ValueError for a map info that GDAL would take for another one."""
+    text = " ".join(fields.get("map_info", "").split())
+    if not text.isprintable() or "\ufffd" in text:
+        raise ValueError(f"{path} has a map info with characters that are no text.")
+    projection, *places = _list(path, fields, "map_info") or [""]
+    for place in places[:6]:
+        _number(path, {"map_info": place}, "map_info")
+    has_hemisphere = len(places) < 8 or places[7].lower() in ("north", "south")
+    if projection.lower() == "utm" and not has_hemisphere:
+        raise ValueError(f"{path} has a map info with {places[7]!r}, where North or South must be.")
 
 
 def _is_envi(header: Path) -> bool:
@@ -246,7 +261,9 @@ def _number(
 
 
 def _list(path: Path, fields: Header, key: str, length: int | None = None) -> list[str]:
-    text = fields.get(key, "")
+    text = fields.get(key, "{}")
+    if not text:
+        raise ValueError(f"{path} gives {key.replace('_', ' ')}, but nothing as its value.")
     inside = text.removeprefix("{").removesuffix("}")
     if "{" in inside or "}" in inside:
         raise ValueError(f"{path} has more than one list in {key.replace('_', ' ')}.")

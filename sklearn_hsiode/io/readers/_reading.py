@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 MESSAGE = 500  # characters of a message; a damaged file may have whole blocks of it in one
+TOLD = "_names_its_file"  # marks errors that need no other name
 # Errors that are raised where a file names an impossible place or size.
 BY_CONTENT = (errno.EINVAL, errno.EOVERFLOW, errno.EFBIG)
 # Loggers that the errors and warnings of GDAL go to.
-OF_GDAL = ("rasterio._env", "rasterio._err", "fiona._env")
+OF_GDAL = ("rasterio._env", "rasterio._err")
 
 
 @contextmanager
@@ -52,14 +53,17 @@ def reading(path: object, kind: str) -> Iterator[None]:
     except ImportError:
         raise
     except Exception as error:
-        if type(error).__module__ == "builtins" and str(path) in str(error):
+        is_ours = type(error).__module__ == "builtins" and str(path) in str(error)
+        if is_ours or TOLD in vars(error):
+            vars(error)[TOLD] = True  # another file, perhaps, in whose reading this is
             raise
         number = getattr(error, "errno", None)
         if isinstance(error, OSError) and number and number not in BY_CONTENT:
-            raise OSError(number, told(error), str(path)) from error
-        raise ValueError(
-            f"{path} cannot be read as {kind}, and may be damaged: {told(error)}"
-        ) from error
+            new: Exception = OSError(number, told(error), str(path))
+        else:
+            new = ValueError(f"{path} cannot be read as {kind}, and may be damaged: {told(error)}")
+        vars(new)[TOLD] = True
+        raise new from error
 
 
 def told(error: BaseException | None) -> str:

@@ -61,7 +61,7 @@ def in_nanometres(
                 "%s: Not every band has a positive number in %s: all are left out.", where, name
             )
     if known and factor is None:
-        logger.info("%s: Wavelengths of unit %s are left out.", where, unit)
+        logger.warning("%s: Wavelengths of unit %s are left out.", where, unit)
         return {}
     # 0.45 micrometres are 450 nanometres, not 450.00000000000006.
     return {name: np.round(numbers * factor, 9) for name, numbers in known.items()}
