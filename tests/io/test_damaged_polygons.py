@@ -181,6 +181,14 @@ def test_names_in_a_geopackage_that_are_no_text_are_an_error(folder, tmp_path):
         labels(folder, path)
 
 
+def test_another_table_in_a_geopackage_does_not_matter(folder, tmp_path):
+    path = copied(folder, ".gpkg", tmp_path)
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE notes (anything)")  # a column that GDAL warns of
+    database.close()
+    np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / "gt.gpkg"))
+
+
 def test_a_geometry_of_a_geopackage_that_is_none_is_an_error(folder, tmp_path):
     path = copied(folder, ".gpkg", tmp_path)
     with sqlite3.connect(path) as database:
@@ -232,7 +240,10 @@ def test_a_feature_of_a_geojson_that_is_none_is_an_error(folder, tmp_path, stran
         labels(folder, path)
 
 
-@pytest.mark.parametrize("content", ["[]", "5", "null", '{"type": "Topology"}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "5", "null", '{"type": "Topology"}', '{"type": [], "features": []}', "[" * 100_000],
+)
 def test_a_file_that_is_no_collection_of_features_is_an_error(folder, tmp_path, content):
     path = tmp_path / "gt.geojson"
     path.write_text(content)

@@ -6,6 +6,7 @@ import sqlite3
 import warnings
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,19 +42,16 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
 
     suffix = path.suffix.lower()
     shapefile = read_shapefile(path) if suffix == ".shp" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of layers that may not matter
+        names = pyogrio.list_layers(path)[:, 0]
+        columns = {name: list(_info(path, name)["fields"]) for name in names}
+    layer = layer_with(path, columns, class_column)
+    place = columns[layer].index(class_column)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            layers = {
-                layer: pyogrio.read_info(path, layer=layer, force_feature_count=True)
-                for layer in pyogrio.list_layers(path)[:, 0]
-            }
-        except pyogrio.errors.CRSError as error:
-            raise ValueError(WITHOUT_SENSE) from error
-        columns = {layer: list(about["fields"]) for layer, about in layers.items()}
-        layer = layer_with(path, columns, class_column)
+        about = _info(path, layer)
         _, _, shapes, (values,) = pyogrio.raw.read(path, layer=layer, columns=[class_column])
-    about, place = layers[layer], columns[layer].index(class_column)
     if shapes is None:
         raise ValueError(f"the layer {layer!r} has no geometries")
     geometries = shapely.from_wkb(shapes)
@@ -82,6 +80,15 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
         raise ValueError(f"the column {class_column!r} has gaps, and numbers of {EXACT:,} or more")
     crs = None if about["crs"] is None else CRS.from_user_input(about["crs"])
     return Features(geometries, values.tolist(), crs)
+
+
+def _info(path: Path, layer: str) -> dict[str, Any]:
+    import pyogrio
+
+    try:
+        return pyogrio.read_info(path, layer=layer, force_feature_count=True)
+    except pyogrio.errors.CRSError as error:
+        raise ValueError(WITHOUT_SENSE) from error
 
 
 def _check_geopackage(path: Path, layer: str, n_shapes: int) -> bool:
