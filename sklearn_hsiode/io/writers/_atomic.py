@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 PREFIX = ".hsiode-unfinished-"  # of the hidden folders in which files are written
 LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
-#: Numbers of errors of the disk, of which Python does not always tell the file.
+# Numbers of errors of the disk, of which Python does not always tell the file.
 OF_WRITING = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ENAMETOOLONG),
