@@ -57,7 +57,7 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     geometries = shapely.from_wkb(shapes)
     has_crs, n_features = False, about["features"]
     if shapefile is not None:
-        has_crs, n_features = shapefile.has_crs, len(shapefile.table)
+        has_crs, n_features = shapefile.has_crs, len(shapefile.boxes)
     elif suffix == ".gpkg":
         has_crs = _check_geopackage(path, layer, sum(shape is not None for shape in shapes))
     if has_crs and about["crs"] is None:
@@ -68,7 +68,7 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     if len(geometries) != n_features:
         raise ValueError(f"{len(geometries)} of its {n_features} features can be read")
     if shapefile is not None:
-        shapefile.check(shapely.bounds(geometries), place)
+        shapefile.check(shapely.bounds(geometries))
     elif suffix == ".fgb":
         check_flatgeobuf(path, shapely.bounds(geometries))
     kind = about["ogr_types"][place]
