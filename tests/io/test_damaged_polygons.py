@@ -122,7 +122,7 @@ def test_the_parts_of_a_shapefile_may_be_in_capitals(folder, tmp_path):
     )
 
 
-@pytest.mark.parametrize("part", [".shp", ".fgb"])
+@pytest.mark.parametrize("part", [".shp", ".fgb", ".gpkg"])
 def test_a_coordinate_outside_of_the_bounds_of_its_shape_is_an_error(folder, tmp_path, part):
     path = copied(folder, part, tmp_path)
     x, moved = (struct.pack("<d", LEFT + 30 * i) for i in (5, 7))
@@ -293,6 +293,22 @@ def test_features_without_a_shape_do_not_count(folder, tmp_path, suffix):
     more = {"SPATIAL_INDEX": "NO"} if suffix == ".fgb" else {}
     path = write(tmp_path / f"gt{suffix}", shapes, [1, 2, 3, 4], **more)
     assert labels(folder, path).diagonal()[:4].tolist() == [1, 0, 4, 0]
+
+
+def test_arcs_are_read(folder, tmp_path):
+    ring = [(LEFT, TOP), (LEFT + 60, TOP), (LEFT + 60, TOP - 60), (LEFT, TOP - 60), (LEFT, TOP)]
+    arcs = struct.pack("<BII", 1, 8, 5) + b"".join(struct.pack("<2d", *point) for point in ring)
+    path = tmp_path / "gt.gpkg"
+    pyogrio.raw.write(
+        path,
+        np.array([struct.pack("<BII", 1, 10, 1) + arcs], dtype=object),  # a curve polygon
+        field_data=[np.array([3])],
+        fields=["class"],
+        geometry_type="Unknown",
+        crs="EPSG:32633",
+        driver="GPKG",
+    )
+    assert labels(folder, path).diagonal()[:3].tolist() == [3, 3, 0]
 
 
 def test_large_numbers_beside_gaps_are_an_error(folder, tmp_path):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 
 from sklearn_hsiode.io.readers._features import Features, layer_with
 from sklearn_hsiode.io.readers._flatgeobuf import check_flatgeobuf
+from sklearn_hsiode.io.readers._geopackage import check_geopackage
 from sklearn_hsiode.io.readers._shapefile import read_shapefile
 
 # What GDAL warns of and no label depends on: rings that it turns round, coordinates beyond the
@@ -59,7 +58,7 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     if shapefile is not None:
         has_crs, n_features = shapefile.has_crs, len(shapefile.boxes)
     elif suffix == ".gpkg":
-        has_crs = _check_geopackage(path, layer, sum(shape is not None for shape in shapes))
+        has_crs = check_geopackage(path, layer, sum(shape is not None for shape in shapes))
     if has_crs and about["crs"] is None:
         raise ValueError(WITHOUT_SENSE)
     for warning in caught:
@@ -89,22 +88,3 @@ def _info(path: Path, layer: str) -> dict[str, Any]:
         return pyogrio.read_info(path, layer=layer, force_feature_count=True)
     except pyogrio.errors.CRSError as error:
         raise ValueError(WITHOUT_SENSE) from error
-
-
-def _check_geopackage(path: Path, layer: str, n_shapes: int) -> bool:
-    """Raise ValueError unless SQLite finds all in order; whether the layer has a CRS."""
-    is_open = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    address = f"{path.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
-    with closing(sqlite3.connect(address, uri=True)) as database:
-        database.text_factory = lambda text: text.decode(errors="replace")
-        (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-        if found != "ok":
-            raise ValueError(found)
-        column, crs = database.execute(
-            "SELECT column_name, srs_id FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
-        ).fetchone()
-        column, table = (name.replace('"', '""') for name in (column, layer))
-        (expected,) = database.execute(f'SELECT count("{column}") FROM "{table}"').fetchone()
-    if n_shapes != expected:
-        raise ValueError(f"{n_shapes} of its {expected} geometries can be read")
-    return crs > 0
