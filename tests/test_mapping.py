@@ -348,6 +348,10 @@ class TestGeoTIFF:
         predict_map(model, placed, out=path)
         assert sorted(file.name for file in tmp_path.iterdir()) == ["map.tif", "map.tif.aux.xml"]
 
+    def test_a_name_that_is_no_text_is_an_error(self, placed, model, tmp_path):
+        with pytest.raises(ValueError, match=r"map\\xff\.tif is not UTF-8"):
+            predict_map(model, placed, out=tmp_path / "map\udcff.tif")
+
     def test_of_two_threads_that_write_the_same_map_the_last_one_wins_whole(
         self, placed, model, tmp_path
     ):

@@ -145,6 +145,23 @@ def test_a_folder_that_cannot_be_written_to_names_the_file(tmp_path, monkeypatch
         complete_file(tmp_path / "table.md").__enter__()
 
 
+def test_a_name_with_a_null_byte_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="cannot be the name of a file"):
+        complete_file(tmp_path / "a\0b").__enter__()
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="there are no devices")
+def test_a_device_is_not_replaced():
+    with pytest.raises(OSError, match=r"/dev/null is a device: name a file\."):
+        complete_file("/dev/null").__enter__()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_in_which_nothing_can_be_made_is_an_error():
+    with pytest.raises(OSError, match="/proc/"):
+        complete_file("/proc/table.md").__enter__()
+
+
 def test_errors_of_other_files_stay_as_they_are(tmp_path):
     def read():
         with complete_file(tmp_path / "table.md"):

@@ -18,7 +18,8 @@ def read_geojson(path: Path, class_column: str | None) -> Features:
 
     try:
         content = json.loads(path.read_bytes())
-        features = content.get("features", [content])
+        is_collection = content["type"] == "FeatureCollection"
+        features = content["features"] if is_collection else [content]
         if {feature["type"] for feature in features} - {"Feature"}:
             raise TypeError("there is something else in it")
         rows = [feature["properties"] or {} for feature in features]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import warnings
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from sklearn_hsiode.io.readers._features import Features, layer_with
 from sklearn_hsiode.io.readers._flatgeobuf import check_flatgeobuf
+from sklearn_hsiode.io.readers._geopackage import check_geopackage
 from sklearn_hsiode.io.readers._shapefile import read_shapefile
 
 # What GDAL warns of and no label depends on: rings that it turns round, coordinates beyond the
@@ -41,27 +41,24 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
 
     suffix = path.suffix.lower()
     shapefile = read_shapefile(path) if suffix == ".shp" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of layers that may not matter
+        names = pyogrio.list_layers(path)[:, 0]
+        columns = {name: list(_info(path, name)["fields"]) for name in names}
+    layer = layer_with(path, columns, class_column)
+    place = columns[layer].index(class_column)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        try:
-            layers = {
-                layer: pyogrio.read_info(path, layer=layer, force_feature_count=True)
-                for layer in pyogrio.list_layers(path)[:, 0]
-            }
-        except pyogrio.errors.CRSError as error:
-            raise ValueError(WITHOUT_SENSE) from error
-        columns = {layer: list(about["fields"]) for layer, about in layers.items()}
-        layer = layer_with(path, columns, class_column)
+        about = _info(path, layer)
         _, _, shapes, (values,) = pyogrio.raw.read(path, layer=layer, columns=[class_column])
-    about, place = layers[layer], columns[layer].index(class_column)
     if shapes is None:
         raise ValueError(f"the layer {layer!r} has no geometries")
     geometries = shapely.from_wkb(shapes)
     has_crs, n_features = False, about["features"]
     if shapefile is not None:
-        has_crs, n_features = shapefile.has_crs, len(shapefile.table)
+        has_crs, n_features = shapefile.has_crs, len(shapefile.boxes)
     elif suffix == ".gpkg":
-        has_crs = _check_geopackage(path, layer, sum(shape is not None for shape in shapes))
+        has_crs = check_geopackage(path, layer, sum(shape is not None for shape in shapes))
     if has_crs and about["crs"] is None:
         raise ValueError(WITHOUT_SENSE)
     for warning in caught:
@@ -70,7 +67,7 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     if len(geometries) != n_features:
         raise ValueError(f"{len(geometries)} of its {n_features} features can be read")
     if shapefile is not None:
-        shapefile.check(shapely.bounds(geometries), place)
+        shapefile.check(shapely.bounds(geometries))
     elif suffix == ".fgb":
         check_flatgeobuf(path, shapely.bounds(geometries))
     kind = about["ogr_types"][place]
@@ -84,20 +81,10 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     return Features(geometries, values.tolist(), crs)
 
 
-def _check_geopackage(path: Path, layer: str, n_shapes: int) -> bool:
-    """Raise ValueError unless SQLite finds all in order; whether the layer has a CRS."""
-    is_open = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    address = f"{path.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
-    with closing(sqlite3.connect(address, uri=True)) as database:
-        database.text_factory = lambda text: text.decode(errors="replace")
-        (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
-        if found != "ok":
-            raise ValueError(found)
-        column, crs = database.execute(
-            "SELECT column_name, srs_id FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
-        ).fetchone()
-        column, table = (name.replace('"', '""') for name in (column, layer))
-        (expected,) = database.execute(f'SELECT count("{column}") FROM "{table}"').fetchone()
-    if n_shapes != expected:
-        raise ValueError(f"{n_shapes} of its {expected} geometries can be read")
-    return crs > 0
+def _info(path: Path, layer: str) -> dict[str, Any]:
+    import pyogrio
+
+    try:
+        return pyogrio.read_info(path, layer=layer, force_feature_count=True)
+    except pyogrio.errors.CRSError as error:
+        raise ValueError(WITHOUT_SENSE) from error

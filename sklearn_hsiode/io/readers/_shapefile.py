@@ -29,28 +29,18 @@ class Shapefile:
     ----------
     boxes : array of shape (n_features, 4)
         Lowest x and y and highest x and y of each shape; NaN where there is none.
-    table : structured array of shape (n_features,)
-        The bytes of each column, and before them the mark of a deleted feature.
-    numeric : list of bool
-        Whether a column holds numbers.
     has_crs : bool
         True where a ``.prj`` names a coordinate reference system.
     """
 
     boxes: np.ndarray
-    table: np.ndarray
-    numeric: list[bool]
     has_crs: bool
 
-    def check(self, bounds: np.ndarray, column: int) -> None:
-        """Raise ValueError unless these bounds, and the numbers of a column, are in the file."""
-        if not np.allclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True):
-            wrong = ~np.isclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True)
-            raise ValueError(f"shape {wrong.any(axis=1).argmax() + 1} is not within its bounds")
-        if self.numeric[column]:
-            for text in self.table[f"column {column}"].tolist():
-                if not NUMBER.fullmatch(text):
-                    raise ValueError(f"its .dbf holds {text!r} where a number should be")
+    def check(self, bounds: np.ndarray) -> None:
+        """Raise ValueError unless these are the bounds that the file tells."""
+        close = np.isclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True).all(axis=1)
+        if not close.all():
+            raise ValueError(f"shape {close.argmin() + 1} is not within the bounds that it tells")
 
 
 def read_shapefile(path: Path) -> Shapefile:
@@ -79,21 +69,20 @@ def read_shapefile(path: Path) -> Shapefile:
         declared = 2 * int.from_bytes(content[24:28])
         if len(content) != max(declared, HEADER):
             raise ValueError(f"its {suffix} has {len(content):,} bytes, and not {declared:,}")
-    table, numeric = _table(dbf)
+    is_kept = _check_table(dbf)
     index = np.frombuffer(shx, ">u4", offset=HEADER).reshape(-1, 2).astype(int) * 2
-    if len(index) != len(table):
-        raise ValueError(f"its .shx has {len(index)} features, and its .dbf {len(table)}")
+    if len(index) != len(is_kept):
+        raise ValueError(f"its .shx has {len(index)} features, and its .dbf {len(is_kept)}")
     kind = int.from_bytes(shp[32:36], "little")
     boxes = [
         _box(shp, number, start, size, kind) for number, (start, size) in enumerate(index, start=1)
     ]
-    kept = table["deleted"] != b"*"
     has_crs = bool(parts.get(".prj", b"").strip())
-    return Shapefile(np.reshape(boxes, (-1, 4))[kept], table[kept], numeric, has_crs)
+    return Shapefile(np.reshape(boxes, (-1, 4))[is_kept], has_crs)
 
 
-def _table(dbf: bytes) -> tuple[np.ndarray, list[bool]]:
-    """The records of a .dbf, and which columns hold numbers."""
+def _check_table(dbf: bytes) -> np.ndarray:
+    """Check a .dbf, and return which of its records are not deleted."""
     n_records, start, size = struct.unpack_from("<IHH", dbf, 4)
     ends = range(64, start, 32)  # of the descriptions of columns, up to a carriage return
     columns = [dbf[end - 32 : end] for end in ends if b"\r" not in dbf[32:end:32]]
@@ -108,7 +97,12 @@ def _table(dbf: bytes) -> tuple[np.ndarray, list[bool]]:
     table = np.frombuffer(dbf, dtype, count=n_records, offset=start)
     if not np.isin(table["deleted"], (b" ", b"*")).all():
         raise ValueError("its .dbf has records that do not begin as records do")
-    return table, [chr(column[11]) in "NF" for column in columns]
+    for i, column in enumerate(columns):
+        if chr(column[11]) in "NF":
+            for text in table[f"column {i}"].tolist():
+                if not NUMBER.fullmatch(text):
+                    raise ValueError(f"its .dbf holds {text!r} where a number should be")
+    return table["deleted"] != b"*"
 
 
 def _box(shp: bytes, number: int, start: int, size: int, kind: int) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 PREFIX = ".hsiode-unfinished-"  # of the hidden folders in which files are written
 LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
-#: Numbers of errors of the disk, of which Python does not always tell the file.
+# Numbers of errors of the disk, of which Python does not always tell the file.
 OF_WRITING = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EIO, errno.ENAMETOOLONG),
@@ -44,16 +44,23 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
 
     Raises
     ------
+    ValueError
+        When the path holds a null byte.
     FileNotFoundError
         When there is no folder for the file.
     IsADirectoryError
         When the path is a folder itself.
     OSError
-        When the disk is full or the folder cannot be written to, with the path of the file.
+        When the path is a device, the disk is full, or the folder cannot be written to. The
+        error has the path of the file.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r} cannot be the name of a file.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a device: name a file.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
@@ -67,10 +74,11 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
                 for name in (*(file.name for file in beside), path.name):
                     _move(hidden / name, folder / name)
     except OSError as error:
-        is_told = error.filename is not None and not str(error.filename).startswith(str(hidden))
-        if error.errno not in OF_WRITING or is_told:
-            raise
-        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        told = error.filename
+        is_hidden = told is not None and str(told).startswith(str(hidden))
+        if error.errno and (is_hidden or (told is None and error.errno in OF_WRITING)):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
 
 
 @contextmanager
@@ -78,8 +86,9 @@ def _owned(hidden: Path) -> Iterator[None]:
     """Make a folder and hold the lock in it; remove it in the end."""
     lock = FileLock(hidden / LOCK, thread_local=False)
     while not lock.is_locked:
+        with suppress(FileExistsError):
+            hidden.mkdir()
         with suppress(FileNotFoundError, FileExistsError):  # it is swept before it is locked
-            hidden.mkdir(exist_ok=True)
             lock.acquire()
     try:
         yield

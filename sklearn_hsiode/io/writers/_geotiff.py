@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -45,6 +46,8 @@ class MapWriter:
 
     Raises
     ------
+    ValueError
+        When the name of the file is not UTF-8.
     FileExistsError
         When the file exists and is not to be replaced.
     ImportError
@@ -66,6 +69,11 @@ class MapWriter:
         verify: bool = True,
     ) -> None:
         self.path = Path(path)
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        if shown != str(path):
+            raise ValueError(
+                f"The name {shown} is not UTF-8, which rasterio needs: choose another."
+            )
         self.verify = verify
         self._written: list[tuple[Any, int]] = []
         self.bands = [visible(band) for band in bands]
