@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from sklearn_hsiode._arguments import Integer
 
-# Beyond it, the weights of a single convolution take up 600 MB.
-WIDTH = [Integer(1, 4096)]
+WIDTH = [Integer(1, 2**16)]
 DEPTH = [Integer(0, 1024)]
 
 

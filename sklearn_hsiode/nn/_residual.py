@@ -19,7 +19,12 @@ def group_norm(n_filters: int) -> nn.GroupNorm:
 
 def conv3x3(n_filters: int, stride: int = 1) -> nn.Conv2d:
     """A bias-free 3 x 3 convolution that keeps the number of filters."""
-    return nn.Conv2d(n_filters, n_filters, 3, stride, padding=1, bias=False)
+    try:
+        return nn.Conv2d(n_filters, n_filters, 3, stride, padding=1, bias=False)
+    except RuntimeError as error:  # of PyTorch's allocator
+        raise ValueError(
+            f"n_filters={n_filters} asks for more memory than there is: choose fewer."
+        ) from error
 
 
 class ResidualUnit(nn.Module):

@@ -19,6 +19,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from types import NoneType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -391,15 +392,28 @@ for _name in preprocessing.__all__:
     )
 
 
-def _saved_scene() -> str:
-    np.savez("field.npz", cube=scene().cube, gt=scene().labels)
-    return "field.npz"
+@cache
+def folder() -> TemporaryDirectory[str]:
+    """Where the files lie that are read; it is removed when the process ends."""
+    return TemporaryDirectory()
+
+
+@cache
+def saved_scene() -> str:
+    path = Path(folder().name, "field.npz")
+    np.savez(path, cube=scene().cube, gt=scene().labels)
+    return str(path)
+
+
+@cache
+def saved_model() -> str:
+    return str(hsiode.save_model(fitted(), Path(folder().name, "m.model")))
 
 
 simple(
     "read_scene",
     hsiode.read_scene,
-    lambda: {"path": _saved_scene(), "labels": "field.npz", "variable": "cube"},
+    lambda: {"path": saved_scene(), "labels": saved_scene(), "variable": "cube"},
 )
 simple(
     "ArraySource",
@@ -553,12 +567,12 @@ simple(
 simple(
     "load_model",
     hsiode.load_model,
-    lambda: {"path": hsiode.save_model(fitted(), "m.model", overwrite=True)},
+    lambda: {"path": saved_model()},
 )
 simple(
     "describe_model",
     persistence.describe_model,
-    lambda: {"path": hsiode.save_model(fitted(), "m.model", overwrite=True)},
+    lambda: {"path": saved_model()},
 )
 
 # Evaluation
@@ -661,7 +675,7 @@ NAMES = list(CALLS)
 
 def prepare() -> None:
     """Make what the calls share, for all children of this process."""
-    for made in (scene, pixels, fitted, network, runs):
+    for made in (scene, pixels, fitted, network, runs, saved_scene, saved_model):
         made()
 
 
@@ -687,16 +701,19 @@ def arguments_of(made: Call) -> list[str]:
 def judge(case: str, folder: Path) -> tuple[str, str]:
     """The verdict on a case, and the call and what came of it; files go into a folder."""
     os.chdir(folder)
-    name, argument, number = case.split("/")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _judged(*case.split("/"))
+
+
+def _judged(name: str, argument: str, number: str) -> tuple[str, str]:
     made = CALLS[name]()
     value = ODD[int(number)]()
     details = f"{name}({argument}={value!r:.60})"
     if argument in LONG and LONG[argument](value):
         return "same", details
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            made.function(**{**made.valid, argument: value})
+        made.function(**{**made.valid, argument: value})
     except BaseException as error:
         is_good = is_clear(error, names_of(made), value) or is_users(argument, value)
         says = f"{details}: {type(error).__name__}: {error}"

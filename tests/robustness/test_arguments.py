@@ -52,13 +52,6 @@ def test_a_call_is_valid_before_an_argument_of_it_is_odd(tmp_path, monkeypatch):
 
 def test_an_odd_argument_is_taken_as_documented_or_named_in_an_error(tmp_path):
     arguments.prepare()
-    cases = arguments.some_cases(400, seed=0)
-    some = [cases[start : start + 20] for start in range(0, len(cases), 20)]
-
-    def judge(cases):
-        verdicts = [arguments.judge(case, tmp_path) for case in cases]
-        bad = [details for word, details in verdicts if word not in ("same", "error")]
-        return Verdict("bad" if bad else "good", "; ".join(bad))
-
-    # A child that dies, or takes too long, has another verdict.
-    assert [verdict for _, verdict in in_children(some, judge) if verdict.word != "good"] == []
+    cases = arguments.some_cases(250, seed=0)
+    verdicts = in_children(cases, lambda case: Verdict(*arguments.judge(case, tmp_path)))
+    assert [verdict for _, verdict in verdicts if verdict.word not in ("same", "error")] == []
