@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import textwrap
+import zlib
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers import READERS, ArraySource
 from sklearn_hsiode.io.readers._matlab_tags import variables
 from sklearn_hsiode.io.readers._reading import listening, reading
+from sklearn_hsiode.io.readers._tiff import COUNTS, OFFSETS, _tags, check_blocks
 
 TAGS = [{"wavelength": 400 + band, "wavelength_units": "nm", "bbl": 1} for band in range(6)]
 
@@ -53,6 +55,51 @@ def test_a_damaged_tag_is_told_with_what_gdal_says_whatever_the_logging(tmp_path
     path.write_bytes(content[:start] + b"\xff" * 8 + content[start + 8 :])
     with pytest.raises(ValueError, match=r"field\.tif cannot be read as a whole"):
         read_scene(path)
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("compress", ["none", "deflate"])
+@pytest.mark.parametrize(
+    ("tag", "change", "message"),
+    [
+        (0, lambda old: old + 3, "blocks lie in each other|beyond its end|check"),
+        (0, lambda old: 2**31, "beyond its end"),
+        (1, lambda old: 0, "place without a size"),
+        (1, lambda old: old - 1, "too short|in each other|ends before"),
+    ],
+)
+def test_blocks_of_a_geotiff_lie_apart_and_whole(
+    tmp_path, write, tiled, compress, tag, change, message
+):
+    sizes = {"tiled": True, "blockxsize": 16, "blockysize": 16} if tiled else {"blockysize": 5}
+    cube = write.cube((20, 20, 2), dtype="u1")
+    path = write.tif(tmp_path / "field.tif", cube, compress=compress, **sizes)
+    check_blocks(path, checksums=True)
+    with path.open("rb") as file:
+        offsets_and_counts = _tags(file)[0][(OFFSETS, COUNTS)[tag][tiled]]
+    content, old = path.read_bytes(), int(offsets_and_counts[0])
+    dtype = offsets_and_counts.dtype
+    place = content.index(offsets_and_counts.tobytes())
+    new = np.array(change(old) % 2 ** (8 * dtype.itemsize), dtype).tobytes()
+    path.write_bytes(content[:place] + new + content[place + len(new) :])
+    with pytest.raises((ValueError, zlib.error), match=f"{message}|header"):
+        check_blocks(path, checksums=True)
+    with pytest.raises(ValueError, match=r"field\.tif"):
+        read_scene(path)
+
+
+def test_a_changed_byte_in_a_deflated_block_is_seen(tmp_path, write):
+    path = write.tif(tmp_path / "field.tif", write.cube(), compress="deflate")
+    with path.open("rb") as file:
+        tags, _ = _tags(file)
+    start, size = (int(tags[of[0]][0]) for of in (OFFSETS, COUNTS))
+    content = path.read_bytes()
+    for place in range(start, start + size):
+        changed = bytearray(content)
+        changed[place] ^= 4
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"field\.tif"):
+            read_scene(path)
 
 
 def test_gdals_own_file_beside_an_image_must_be_whole(tmp_path, write):

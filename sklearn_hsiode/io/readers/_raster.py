@@ -14,9 +14,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from sklearn_hsiode._memory import SMALL_FILE
 from sklearn_hsiode.io.readers._numbers import number
 from sklearn_hsiode.io.readers._reading import MESSAGE, listening, reading
 from sklearn_hsiode.io.readers._source import CubeSource
+from sklearn_hsiode.io.readers._tiff import check_blocks
 from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,10 @@ class RasterSource(CubeSource):
 def read_raster(path: Path) -> RasterSource:
     """The image in a file, of which only the header is read."""
     with opened_raster(path) as file:
-        return raster_source(path, file, **_tagged(path, file))
+        source = raster_source(path, file, **_tagged(path, file))
+        if source.driver == "GTiff":
+            check_blocks(path, checksums=source.n_bytes <= SMALL_FILE * 2**20)
+        return source
 
 
 @contextmanager
