@@ -39,7 +39,6 @@ from sklearn_hsiode.model_selection._overlap import check_patch_size
 @checked(
     scene=[Scene],
     models=[Mapping],
-    random_state=[Integer(0, 2**32 - 1)],
     folder=[*PATH, None],
     patch_size=[Integer(), None],
     measure=[callable, None],
@@ -129,7 +128,7 @@ def run_benchmark(
     5
     """
     X, y = scene.labeled_pixels()
-    _check(models, patch_size)
+    _check(models, random_state, patch_size)
     splitters = _splitters(cv, y)
     with naming("cv, groups"):
         splits = [
@@ -238,8 +237,14 @@ def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Ru
     return finished
 
 
-def _check(models: Mapping[str, Any], patch_size: Any) -> None:
+def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any) -> None:
     """Refuse before the first run what would fail in a later one."""
+    if not Integer().is_satisfied_by(random_state):
+        raise TypeError(
+            f"random_state must be an integer, from which the seeds count, got {random_state!r}."
+        )
+    if not 0 <= random_state < 2**31:
+        raise ValueError(f"random_state must lie between 0 and 2**31, got {random_state}.")
     if patch_size is not None:
         check_patch_size(patch_size)
     if not models:
