@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from sklearn_hsiode.io.writers import complete_file
+from sklearn_hsiode.io.writers._atomic import PREFIX
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
@@ -86,6 +88,30 @@ def test_a_folder_that_was_not_locked_yet_is_swept_as_well(killed):
 
 
 @forks
+def test_what_another_machine_leaves_is_swept_after_a_day(killed):
+    (left,) = killed.iterdir()
+    theirs = left.rename(killed / f"{PREFIX}other-{left.name[-32:]}")
+    with complete_file(killed / "table.md") as unfinished:
+        assert theirs.exists()
+        unfinished.write_text("whole")
+    for path in (*theirs.iterdir(), theirs):
+        os.utime(path, (0, 0))
+    with complete_file(killed / "table.md") as unfinished:
+        unfinished.write_text("whole")
+    assert list(killed.iterdir()) == [killed / "table.md"]
+
+
+def test_files_are_written_where_there_are_no_locks(tmp_path, monkeypatch):
+    def refuse(lock, *arguments, **options):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    with complete_file(tmp_path / "table.md", tmp_path / "more.md") as unfinished:
+        unfinished.write_text("whole")
+    assert list(tmp_path.iterdir()) == [tmp_path / "table.md"]
+
+
+@forks
 def test_what_another_process_is_writing_is_not_swept(tmp_path):
     def write():
         with complete_file(tmp_path / "table.md") as unfinished:
@@ -152,7 +178,7 @@ def test_a_name_with_a_null_byte_is_an_error(tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/null").exists(), reason="there are no devices")
 def test_a_device_is_not_replaced():
-    with pytest.raises(OSError, match=r"/dev/null is a device: name a file\."):
+    with pytest.raises(OSError, match=r"/dev/null is no regular file"):
         complete_file("/dev/null").__enter__()
 
 

@@ -96,7 +96,7 @@ def test_a_file_that_is_cut_is_an_error_that_names_it_or_reads_as_before(
     cut()
 
 
-@pytest.mark.parametrize("part", [".shp", ".shx", ".dbf", ".fgb"])
+@pytest.mark.parametrize("part", [".shp", ".shx", ".fgb"])
 def test_bytes_at_the_end_that_belong_to_nothing_are_an_error(folder, tmp_path, part):
     path = copied(folder, part, tmp_path)
     with path.with_suffix(part).open("ab") as file:
@@ -122,7 +122,7 @@ def test_the_parts_of_a_shapefile_may_be_in_capitals(folder, tmp_path):
     )
 
 
-@pytest.mark.parametrize("part", [".shp", ".fgb", ".gpkg"])
+@pytest.mark.parametrize("part", [".fgb", ".gpkg"])
 def test_a_coordinate_outside_of_the_bounds_of_its_shape_is_an_error(folder, tmp_path, part):
     path = copied(folder, part, tmp_path)
     x, moved = (struct.pack("<d", LEFT + 30 * i) for i in (5, 7))
@@ -131,6 +131,37 @@ def test_a_coordinate_outside_of_the_bounds_of_its_shape_is_an_error(folder, tmp
     path.write_bytes(content[:last] + moved + content[last + 8 :])
     with pytest.raises(ValueError, match=rf"{path} cannot be read .*(bounds|closed)"):
         labels(folder, path)
+
+
+def test_bounds_in_a_shapefile_that_are_not_those_of_the_shape_are_warned_of(folder, tmp_path):
+    path = copied(folder, ".shp", tmp_path)
+    content = bytearray(path.read_bytes())
+    content[112:144] = bytes(32)  # of the first shape, as some writers leave them
+    path.write_bytes(content)
+    with pytest.warns(UserWarning, match=rf"{path}: shape 1 has other bounds than it tells"):
+        found = labels(folder, path)
+    np.testing.assert_array_equal(found, labels(folder, folder / "gt.shp"))
+
+
+def test_bytes_behind_the_records_of_a_shapefile_do_not_matter(folder, tmp_path):
+    path = copied(folder, ".dbf", tmp_path)
+    with path.with_suffix(".dbf").open("ab") as file:
+        file.write(bytes(40))
+    np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / "gt.shp"))
+
+
+def test_a_prj_of_an_unknown_crs_is_none(folder, tmp_path):
+    path = copied(folder, ".shp", tmp_path)
+    path.with_suffix(".prj").write_text("{B286C06B-0879-11D2-AACA-00C04FA33C20}\n")
+    np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / "gt.shp"))
+
+
+def test_a_geojson_may_tell_its_crs_as_a_number(folder, tmp_path):
+    path = tmp_path / "gt.geojson"
+    content = json.loads((folder / "gt.geojson").read_text())
+    content["crs"] = {"type": "EPSG", "properties": {"code": 32633}}
+    path.write_text(json.dumps(content))
+    np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / "gt.geojson"))
 
 
 def test_a_number_in_a_shapefile_that_is_none_is_an_error(folder, tmp_path):
@@ -267,6 +298,7 @@ def test_a_crs_that_a_geojson_does_not_know_is_an_error(folder, tmp_path, name):
         labels(folder, path)
 
 
+@pytest.mark.filterwarnings("ignore:.*has other bounds than it tells")
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".fgb"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 def test_coordinates_that_are_no_place_are_an_error(folder, tmp_path, suffix, value):
@@ -285,6 +317,16 @@ def test_heights_do_not_count(folder, tmp_path, suffix):
     path = tmp_path / f"gt{suffix}"
     write(path, shapes, np.arange(N_SHAPES) % 3 + 1, geometry_type="Polygon Z")
     np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / f"gt{suffix}"))
+
+
+def test_measures_do_not_count(folder, tmp_path):
+    path = tmp_path / "gt.geojson"
+    content = json.loads((folder / "gt.geojson").read_text())
+    for row in content["features"]:
+        (ring,) = row["geometry"]["coordinates"]
+        row["geometry"]["coordinates"] = [[[*point[:2], 5, 7] for point in ring]]
+    path.write_text(json.dumps(content))
+    np.testing.assert_array_equal(labels(folder, path), labels(folder, folder / "gt.geojson"))
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb"])

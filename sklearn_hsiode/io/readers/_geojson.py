@@ -23,7 +23,7 @@ def read_geojson(path: Path, class_column: str | None) -> Features:
         if {feature["type"] for feature in features} - {"Feature"}:
             raise TypeError("there is something else in it")
         rows = [feature["properties"] or {} for feature in features]
-        shapes = [feature["geometry"] for feature in features]
+        shapes = [_in_two_dimensions(feature["geometry"]) for feature in features]
         columns = dict.fromkeys(column for row in rows for column in row)
         values = [row.get(class_column) for row in rows]
         crs = _crs(content.get("crs"))
@@ -34,10 +34,21 @@ def read_geojson(path: Path, class_column: str | None) -> Features:
     return Features(shapely.from_geojson(texts), values, crs)
 
 
+def _in_two_dimensions(shape: Any) -> Any:
+    """A geometry, or a part of its coordinates, without heights and measures."""
+    if isinstance(shape, dict) and "coordinates" in shape:
+        return {**shape, "coordinates": _in_two_dimensions(shape["coordinates"])}
+    if isinstance(shape, list) and any(isinstance(part, list) for part in shape):
+        return [_in_two_dimensions(part) for part in shape]
+    return shape[:2] if isinstance(shape, list) else shape
+
+
 def _crs(member: Any) -> Any:
     """The CRS that a member `crs` names, which GeoJSON had before RFC 7946."""
     from rasterio.crs import CRS
 
     if member is None:
         return CRS.from_epsg(4326)
+    if member["type"] == "EPSG":
+        return CRS.from_epsg(member["properties"]["code"])
     return CRS.from_user_input(str(member["properties"]["name"]))

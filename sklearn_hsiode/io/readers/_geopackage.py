@@ -5,10 +5,12 @@ The layout is that of the OGC GeoPackage Encoding Standard (12-128).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import struct
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
@@ -35,14 +37,18 @@ def check_geopackage(path: Path, layer: str, n_shapes: int) -> bool:
         When SQLite finds the file damaged, or a geometry is lost or not within its bounds.
     """
     is_open = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
-    address = f"{path.absolute().as_uri()}?{'mode=ro' if is_open else 'immutable=1'}"
+    name = quote(os.fsencode(path.absolute().as_posix()), safe="/:")
+    how = "mode=ro" if is_open else "immutable=1"
+    address = f"file:{'' if name.startswith('/') else '/'}{name}?{how}"
     with closing(sqlite3.connect(address, uri=True)) as database:
         database.text_factory = lambda text: text.decode(errors="replace")
         (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise ValueError(found)
         column, crs = database.execute(
-            "SELECT column_name, srs_id FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
+            "SELECT column_name, srs_id FROM gpkg_geometry_columns"
+            " WHERE lower(table_name) = lower(?)",
+            (layer,),
         ).fetchone()
         column, table = (name.replace('"', '""') for name in (column, layer))
         blobs = database.execute(f'SELECT "{column}" FROM "{table}"').fetchall()

@@ -62,7 +62,8 @@ def read_ogr(path: Path, class_column: str | None) -> Features:
     if has_crs and about["crs"] is None:
         raise ValueError(WITHOUT_SENSE)
     for warning in caught:
-        if not any(text in str(warning.message) for text in HARMLESS):
+        is_of_gdal = issubclass(warning.category, RuntimeWarning)
+        if is_of_gdal and not any(text in str(warning.message) for text in HARMLESS):
             raise ValueError(str(warning.message))
     if len(geometries) != n_features:
         raise ValueError(f"{len(geometries)} of its {n_features} features can be read")

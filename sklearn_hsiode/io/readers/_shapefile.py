@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 HEADER = 100  # bytes of the header of .shp and .shx
 # Numbers of the types of shapes: polygons and lines are the others.
 POINTS, MULTIPOINTS, WITH_Z = (1, 11, 21), (8, 18, 28), (11, 13, 15, 18)
+UNKNOWN_CRS = b"{B286C06B-0879-11D2-AACA-00C04FA33C20}"  # as ArcGIS spells it
 NO_BOX = (np.nan,) * 4
 NUMBER = re.compile(
     rb"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|inf|infinity)\s*|[\s*\0]*", re.IGNORECASE
@@ -27,20 +29,27 @@ class Shapefile:
 
     Parameters
     ----------
+    path : path
+        The ``.shp``.
     boxes : array of shape (n_features, 4)
         Lowest x and y and highest x and y of each shape; NaN where there is none.
     has_crs : bool
         True where a ``.prj`` names a coordinate reference system.
     """
 
+    path: Path
     boxes: np.ndarray
     has_crs: bool
 
     def check(self, bounds: np.ndarray) -> None:
-        """Raise ValueError unless these are the bounds that the file tells."""
+        """Warn unless these are the bounds that the file tells: some writers leave them out."""
         close = np.isclose(bounds, self.boxes, rtol=1e-9, atol=1e-9, equal_nan=True).all(axis=1)
         if not close.all():
-            raise ValueError(f"shape {close.argmin() + 1} is not within the bounds that it tells")
+            warnings.warn(
+                f"{self.path}: shape {close.argmin() + 1} has other bounds than it tells, so that"
+                " the file may be damaged.",
+                stacklevel=2,
+            )
 
 
 def read_shapefile(path: Path) -> Shapefile:
@@ -73,12 +82,14 @@ def read_shapefile(path: Path) -> Shapefile:
     index = np.frombuffer(shx, ">u4", offset=HEADER).reshape(-1, 2).astype(int) * 2
     if len(index) != len(is_kept):
         raise ValueError(f"its .shx has {len(index)} features, and its .dbf {len(is_kept)}")
+    if len(np.unique(index[:, 0])) < len(index):
+        raise ValueError("its .shx has the same place for two shapes")
     kind = int.from_bytes(shp[32:36], "little")
     boxes = [
         _box(shp, number, start, size, kind) for number, (start, size) in enumerate(index, start=1)
     ]
-    has_crs = bool(parts.get(".prj", b"").strip())
-    return Shapefile(np.reshape(boxes, (-1, 4))[is_kept], has_crs)
+    has_crs = parts.get(".prj", b"").strip() not in (b"", UNKNOWN_CRS)
+    return Shapefile(path, np.reshape(boxes, (-1, 4))[is_kept], has_crs)
 
 
 def _check_table(dbf: bytes) -> np.ndarray:
@@ -90,7 +101,7 @@ def _check_table(dbf: bytes) -> np.ndarray:
     dtype = np.dtype(parts)
     if dtype.itemsize != size:
         raise ValueError(f"the columns of its .dbf take {dtype.itemsize} bytes, and not {size}")
-    if not 0 <= len(dbf) - start - n_records * size <= 1:  # the end may be marked
+    if len(dbf) < start + n_records * size:  # what lies behind the records belongs to none
         raise ValueError(
             f"its .dbf has {len(dbf):,} bytes, and not {start + n_records * size:,} as it says"
         )
@@ -107,7 +118,7 @@ def _check_table(dbf: bytes) -> np.ndarray:
 
 def _box(shp: bytes, number: int, start: int, size: int, kind: int) -> tuple[float, ...]:
     """Bounds of a shape, whose record is checked."""
-    if struct.unpack_from(">ii", shp, start) != (number, size // 2):
+    if struct.unpack_from(">i", shp, start + 4) != (size // 2,):
         raise ValueError(f"its .shx does not tell where shape {number} is")
     shape = shp[start + 8 : start + 8 + size]
     found = int.from_bytes(shape[:4], "little")

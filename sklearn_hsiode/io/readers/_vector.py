@@ -19,7 +19,7 @@ from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
 
 BEYOND = 2**63  # the first whole number that 64 bits do not hold
 SHAPES = ("Polygon", "MultiPolygon", "Point", "MultiPoint")
-DEGREES = (360, 90)  # that a longitude and a latitude may have, of either sign
+DEGREES = (360.001, 90.001)  # of a longitude and a latitude, of either sign, with some slack
 FARTHEST = 2**31  # pixels from the image, as far as GDAL counts
 
 

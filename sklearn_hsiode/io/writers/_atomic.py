@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 from filelock import FileLock, Timeout
 
 PREFIX = ".hsiode-unfinished-"  # of the hidden folders in which files are written
+MOVES = f"{PREFIX}moves"  # the one in which files that belong together are moved
+HOST = uuid5(NAMESPACE_DNS, platform.node()).hex[:8]
+OLD = 24 * 3600  # seconds after which the folder of another machine is swept
 LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
 # Numbers of errors of the disk, of which Python does not always tell the file.
 OF_WRITING = (
@@ -27,7 +32,8 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
 
     Of several threads or processes that write the same file, the last one to be ready wins. A
     process that is killed leaves its hidden folder, of which it no longer holds the lock: the
-    next file that is written to the same place sweeps it away.
+    next file that is written to the same place sweeps it away, that of another machine after a
+    day.
 
     Parameters
     ----------
@@ -51,7 +57,7 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
     IsADirectoryError
         When the path is a folder itself.
     OSError
-        When the path is a device, the disk is full, or the folder cannot be written to. The
+        When the path is a device, say, the disk is full, or the folder cannot be written to. The
         error has the path of the file.
     """
     path = Path(path)
@@ -60,17 +66,17 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file.")
     if path.exists() and not path.is_file():
-        raise OSError(f"{path} is a device: name a file.")
+        raise OSError(f"{path} is no regular file: name one.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
     _sweep(folder)
-    hidden = folder / f"{PREFIX}{uuid4().hex}"
+    hidden = folder / f"{PREFIX}{HOST}-{uuid4().hex}"
     try:
         with _owned(hidden):
             yield hidden / path.name
             # Nobody else's files come between those that belong together.
-            with _owned(folder / f"{PREFIX}moves") if beside else nullcontext():
+            with _owned(folder / MOVES) if beside else nullcontext():
                 for name in (*(file.name for file in beside), path.name):
                     _move(hidden / name, folder / name)
     except OSError as error:
@@ -88,8 +94,12 @@ def _owned(hidden: Path) -> Iterator[None]:
     while not lock.is_locked:
         with suppress(FileExistsError):
             hidden.mkdir()
-        with suppress(FileNotFoundError, FileExistsError):  # it is swept before it is locked
+        try:
             lock.acquire()
+        except (FileNotFoundError, FileExistsError):
+            continue  # it was swept before it was locked
+        except (OSError, NotImplementedError):
+            break  # the file system has no locks, and nothing is swept there
     try:
         yield
     finally:
@@ -100,10 +110,23 @@ def _owned(hidden: Path) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the hidden folders in which nobody writes any more."""
+    """Remove the hidden folders in which nobody writes any more.
+
+    Not every file system tells other machines of a lock, so theirs must be old as well.
+    """
     for hidden in folder.glob(f"{PREFIX}*"):
+        is_ours = hidden.name.startswith((f"{PREFIX}{HOST}-", MOVES))
+        if not is_ours and time.time() - _last_written(hidden) < OLD:
+            continue
         with suppress(OSError, Timeout), FileLock(hidden / LOCK, timeout=0):
             shutil.rmtree(hidden)
+
+
+def _last_written(hidden: Path) -> float:
+    times = [time.time()]
+    with suppress(OSError):
+        times = [path.stat().st_mtime for path in (hidden, *hidden.iterdir())]
+    return max(times)
 
 
 def _move(source: Path, target: Path) -> None:
