@@ -42,7 +42,6 @@ LIMITS = {
     "batch_size": (1, 2**20),
     "max_epochs": (1, 2**20),
     "n_blocks": (0, 1000),
-    "n_filters": (1, 2**16),
     "n_iter_no_change": (1, 2**20),
     "n_steps": (1, 10_000),
     "rtol": (1e-15, np.inf),

@@ -97,13 +97,22 @@ def _check_tree(node: dict[str, Any], members: Mapping[str, bytes]) -> None:
 
 
 def _check_bands(node: dict[str, Any], members: Mapping[str, bytes]) -> None:
-    """All trees in an estimator know as many bands as it does itself."""
-    trees = [inner for inner in _nodes(node) if inner["__loader__"] == "TreeNode"]
-    if not trees:
+    """Trees know as many bands as they are given: all of the estimator, or those it selects."""
+    fitted = node["content"]["content"]
+    trees = fitted.get("tree_" if node["__module__"] == "sklearn.tree._classes" else "estimators_")
+    if trees is None:
         return
     (n_features,) = _fitted(node, members, "n_features_in_")
-    known = [_plain(tree["__reduce__"]["args"], members)[0] for tree in trees]
-    _require(set(known) == {n_features}, "a decision tree")
+    parts = [(trees, n_features)]
+    if "estimators_features_" in fitted:
+        (selected,) = _fitted(node, members, "estimators_features_")
+        sizes = [len(bands) for bands in selected]
+        _require(max(sizes) <= n_features, "a decision tree")
+        parts = list(zip(trees["content"], sizes, strict=True))
+    for part, n_bands in parts:
+        of_trees = (inner for inner in _nodes(part) if inner["__loader__"] == "TreeNode")
+        known = {_plain(tree["__reduce__"]["args"], members)[0] for tree in of_trees}
+        _require(known == {n_bands}, "a decision tree")
 
 
 def _check_svm(node: dict[str, Any], members: Mapping[str, bytes]) -> None:

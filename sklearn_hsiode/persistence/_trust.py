@@ -187,9 +187,10 @@ def vetted(model: bytes, skops: Any, own: Set[str]) -> tuple[bytes, list[str]]:
     strange = set(_strange(schema, own, members, kinds={}))
     if not strange:  # skops may take ages over others
         _switch_off(schema)
-        check_compiled(schema, members)
         model = packed(members | {SCHEMA: json.dumps(schema).encode()})
         strange = set(skops.get_untrusted_types(data=model)) - set(trusted_types(own))
+    if not strange:
+        check_compiled(schema, members)
     return model, sorted(strange)
 
 

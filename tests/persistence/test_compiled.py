@@ -4,13 +4,17 @@ import io
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
+    IsolationForest,
     RandomForestClassifier,
 )
+from sklearn.feature_selection import SelectKBest
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, NuSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -102,6 +106,8 @@ def test_a_tree_that_would_be_left_is_refused(saved, change):
         GradientBoostingClassifier(n_estimators=2),
         AdaBoostClassifier(n_estimators=2),
         BaggingClassifier(n_estimators=2, max_features=0.5),
+        IsolationForest(n_estimators=2),
+        IsolationForest(n_estimators=2, max_features=0.5),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
@@ -112,6 +118,31 @@ def test_trees_know_as_many_bands_as_their_forest(saved, pixels, estimator):
     edit(path, with_argument(0, 10 * N_BANDS))
     with pytest.raises(ValueError, match="tree cannot be as a fit leaves it"):
         load_model(path)
+
+
+def test_trees_that_are_asked_for_themselves_may_know_other_bands(saved, pixels):
+    init = make_pipeline(SelectKBest(k=2), RandomForestClassifier(2))
+    model, X = GradientBoostingClassifier(n_estimators=2, init=init), np.asarray(pixels[0])
+    np.testing.assert_array_equal(load_model(saved(model)).predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("bands", [np.arange(3), np.arange(100)], ids=["fewer", "more"])
+def test_trees_of_an_isolation_forest_know_the_bands_that_are_selected(saved, bands):
+    def change(schema, parts):
+        (forest,) = attributes(schema, "IsolationForest")
+        forest["content"]["estimators_features_"]["content"][0] = array(parts, bands)
+
+    path = saved(IsolationForest(n_estimators=2, max_features=0.5))
+    edit(path, change)
+    with pytest.raises(ValueError, match="tree cannot be as a fit leaves it"):
+        load_model(path)
+
+
+def test_a_model_fitted_on_sparse_pixels_is_refused_for_its_sparse_matrix(pixels, tmp_path):
+    X, y = pixels
+    model = SVC().fit(scipy.sparse.csr_matrix(np.asarray(X)), y)
+    with pytest.raises(TypeError, match="csr_matrix, which load_model would refuse"):
+        save_model(model, tmp_path / "my.model")
 
 
 def with_array(name, change_of):
