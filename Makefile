@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench fuzz docs clean
 
 demo: $(VENV)/.demo
 	$(BIN)/hsiode demo
@@ -22,6 +22,11 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/performance/run.py
+
+SEED ?= 0
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.robustness.fuzz --seed $(SEED) --files 10000 --models 5000 \
+		--arguments 5000 --kills 200
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build

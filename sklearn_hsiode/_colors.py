@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import Integer, checked
 from sklearn_hsiode._labels import display_names
 
 # Found by a search for the 16 colours that are farthest from each other, and from black and
@@ -25,6 +26,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 _STRONGEST_SHADE = 0.7
 
 
+@checked(n_classes=[Integer(None, 2**16)])
 def class_colors(n_classes: int) -> np.ndarray:
     """Colours of classes, distinct for readers with and without colour blindness.
 
@@ -44,8 +46,8 @@ def class_colors(n_classes: int) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        When `n_classes` is negative.
+    ValueError, TypeError
+        When `n_classes` is negative, above 65536, or no integer.
 
     Examples
     --------

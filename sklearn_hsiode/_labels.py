@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._validation import checked_raster, read_only
+from sklearn_hsiode._validation import as_array, checked_raster, read_only
 
 UNLABELED = 0
 
@@ -18,17 +18,17 @@ def unlabeled_value(labels: np.ndarray) -> int | str:
     return "" if labels.dtype.kind in "UO" else UNLABELED
 
 
-def checked_labels(labels: Any, grid: tuple[int, ...]) -> np.ndarray:
+def checked_labels(labels: Any, grid: tuple[int, ...], what: str = "labels") -> np.ndarray:
     """Return labels as a read-only raster of integers or strings."""
     if np.ma.isMaskedArray(labels):
-        labels = labels.filled(UNLABELED if labels.dtype.kind in "iu" else "")
-    labels = checked_raster("labels", labels, grid)
+        labels = labels.filled(unlabeled_value(labels))
+    labels = checked_raster(what, labels, grid)
     if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.flat):
         labels = labels.astype(str)
     if labels.dtype.kind not in "iuU":
         raise TypeError(
-            "labels must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
-            f" {labels.dtype}; where they are whole numbers, pass labels.astype(int)."
+            f"{what} must be integers (0 = unlabelled) or strings ('' = unlabelled), got dtype"
+            f" {labels.dtype}; where they are whole numbers, pass {what}.astype(int)."
         )
     return read_only(labels)
 
@@ -38,15 +38,23 @@ def checked_class_names(names: Any, labels: np.ndarray | None) -> dict[Any, str]
     if names is None:
         return {}
     if isinstance(names, Mapping):
-        return dict(names)
+        return _texts(names)
     # Of the whole raster: a mask that hides a class does not take its name away.
     classes = known_classes(labels, {}).tolist()
-    if isinstance(names, str) or np.shape(names) != (len(classes),):
+    if as_array("class_names", names).shape != (len(classes),):
         raise ValueError(
             f"class_names must be one name for each of the {len(classes)} classes in sorted"
             f" order of the labels, or a dict of label to name; got {names!r}."
         )
-    return dict(zip(classes, names, strict=True))
+    return _texts(dict(zip(classes, names, strict=True)))
+
+
+def _texts(names: Mapping[Any, Any]) -> dict[Any, str]:
+    """The names of classes, all of which are text."""
+    for label, name in names.items():
+        if not isinstance(name, str):
+            raise TypeError(f"class_names must be text, got {name!r} as the name of {label!r}.")
+    return dict(names)
 
 
 def known_classes(labels: np.ndarray | None, class_names: Mapping[Any, str]) -> np.ndarray:
@@ -96,7 +104,7 @@ def display_names(
     if names is None:
         names = {}
     if not isinstance(names, Mapping):
-        if isinstance(names, str) or len(names) != len(labels):
+        if as_array("class_names", names).shape != (len(labels),):
             raise ValueError(
                 f"class_names must be one name for each of the {len(labels)} classes, or a dict of"
                 f" label to name, got {names!r}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from math import ceil, sqrt
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._arguments import PATH, HasMethods, Integer, checked
 from sklearn_hsiode._bands import check_wavelengths, fitted_wavelengths, iter_estimators
 from sklearn_hsiode._labels import display_names, unlabeled_value
 from sklearn_hsiode._map_file import CONFIDENCES, MapFile
@@ -22,6 +22,16 @@ from sklearn_hsiode._scene import Scene
 METHODS = ("predict", "predict_proba", "confidence")
 
 
+@checked(
+    estimator=[HasMethods(["fit"])],
+    method=[str],
+    out=[*PATH, None],
+    skip_unlabeled=["boolean"],
+    class_names=[Mapping, None],
+    overwrite=["boolean"],
+    verify=["boolean"],
+    progress=["boolean"],
+)
 def predict_map(
     estimator: Any,
     scene: Scene,
@@ -52,7 +62,8 @@ def predict_map(
         all as a share of that of a uniform distribution (0 is sure, 1 is not).
     out : path, default=None
         GeoTIFF to write: tiled, compressed, with the scene's CRS and transform, nodata, band
-        names, and for classes their names and a palette. It appears when it is complete.
+        names, and for classes their names and a palette. It appears when it is complete; of
+        several calls that write the same file, the last one to be ready wins.
     window : int, default=512
         Side of the windows in pixels.
     skip_unlabeled : bool, default=False
@@ -89,7 +100,7 @@ def predict_map(
         without `out` in which 0 would be a class, an `out` that is the file of the scene, or
         unlabelled pixels that are to be skipped in a scene without labels.
     TypeError
-        When the estimator is no classifier.
+        When the estimator is no classifier, or an argument of another type.
     AttributeError
         When the estimator has no probabilities.
     FileExistsError
@@ -151,7 +162,7 @@ def _check(estimator: Any, scene: Scene, method: str, window: Any, skip_unlabele
         )
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}.")
-    if not isinstance(window, Integral) or window < 1:
+    if not Integer(1).is_satisfied_by(window):
         raise ValueError(f"window must be an integer of at least 1 pixel, got {window!r}.")
     if skip_unlabeled and scene.labels is None:
         raise ValueError("skip_unlabeled=True needs a scene with labels.")

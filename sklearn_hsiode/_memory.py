@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import os
+from pathlib import Path
+
 from sklearn import get_config
 
 # These two decide on more than memory, and are not lowered by scikit-learn's.
@@ -22,3 +26,24 @@ def n_items(mebibytes: float, item_bytes: float) -> int:
     """
     mebibytes = min(mebibytes, get_config()["working_memory"])
     return max(int(mebibytes * 2**20 // max(item_bytes, 1)), 1)
+
+
+def machine_memory() -> float:
+    """Bytes of memory that this machine, or the container on it, has; infinite if not known."""
+    limits = [math.inf]
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    container = Path("/sys/fs/cgroup/memory.max")  # "max" where there is no limit
+    if container.is_file() and (limit := container.read_text().strip()).isdecimal():
+        limits.append(int(limit))
+    return min(limits)
+
+
+def require_memory(where: object, n_bytes: int) -> None:
+    """Raise ValueError where a file holds more than the memory of this machine takes."""
+    available = machine_memory()
+    if n_bytes > available:
+        raise ValueError(
+            f"{where} would take {n_bytes / 2**30:,.1f} GiB of memory, but there are"
+            f" {available / 2**30:,.1f} GiB: it is damaged, or too large to be read at once here."
+        )

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import Integer, StrOptions
 from sklearn_hsiode._bands import check_bands, feature_names
 from sklearn_hsiode._gather import PADDING_MODES, SceneGatherer
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
@@ -138,7 +138,7 @@ class PatchExtractor(  # type: ignore[call-arg]
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "patch_size": [Integral],
+        "patch_size": [Integer()],
         "padding": [StrOptions(set(PADDING_MODES))],
     }
 
@@ -216,7 +216,7 @@ class PatchExtractor(  # type: ignore[call-arg]
         self._validate_params()
         require_pixels(X, "PatchExtractor")
         size = self.patch_size
-        if isinstance(size, bool) or size < 1 or size % 2 == 0:
+        if size < 1 or size % 2 == 0:
             raise ValueError(
                 f"patch_size must be a positive odd integer, so that a pixel lies in the centre"
                 f" of its patch; got {size}."

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from sklearn_hsiode._validation import as_array
+
 
 class PixelSamples:
     """Some pixels of a scene: an ``X`` for scikit-learn that knows where its rows lie.
@@ -47,8 +49,12 @@ class PixelSamples:
     ndim = 2
 
     def __init__(self, scene: Any, positions: np.ndarray) -> None:
-        self.scene = scene  # a Scene, whose file imports this one
-        self.positions = positions
+        if not hasattr(scene, "spectra_at"):  # a Scene, whose file imports this one
+            raise TypeError(f"scene must be a Scene, got {type(scene).__name__}.")
+        self.scene = scene
+        self.positions = as_array("positions", positions, kinds="iu", n_dims=1)
+        if not self.positions.size:
+            self.positions = self.positions.astype(np.intp)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,11 +119,11 @@ class PixelSamples:
         return f"PixelSamples({len(self)} pixels of {self.scene!r})"
 
 
-def require_pixels(X: Any, who: str) -> None:
+def require_pixels(X: Any, who: str, name: str = "X") -> None:
     """Raise TypeError unless X are pixels that know their scene."""
     if not isinstance(X, PixelSamples):
         raise TypeError(
-            f"{who} needs PixelSamples, pixels that know their scene, but got"
+            f"{who} needs PixelSamples, pixels that know their scene, as {name}, but got"
             f" {type(X).__name__}: pass the X of scene.labeled_pixels() or scene.pixels(). Where"
             " an earlier step of a pipeline has turned them into a plain array, wrap that step, as"
             " in SpectralTransformer(StandardScaler()), which keeps the scene."
@@ -143,7 +149,9 @@ def check_finite(pixels: PixelSamples, patch_size: int = 1) -> None:
 
 def checked_positions(rows: Any, cols: Any, mask: np.ndarray) -> np.ndarray:
     """Row-major positions of rows and columns, all of them valid pixels."""
-    rows, cols = np.atleast_1d(rows), np.atleast_1d(cols)
+    rows, cols = (
+        np.atleast_1d(as_array(what, places)) for what, places in (("rows", rows), ("cols", cols))
+    )
     if rows.ndim != 1 or rows.shape != cols.shape:
         raise ValueError(
             "rows and cols must be one-dimensional and equally long,"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import checked, naming
 from sklearn_hsiode._cubes import ArrayCube, Cube, PackedRaster, as_cube, valid_pixels
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
@@ -18,6 +19,7 @@ from sklearn_hsiode._validation import (
     checked_wavelengths,
     read_only,
     require_valid,
+    shown,
 )
 
 
@@ -75,6 +77,7 @@ class Scene:
 
     _mask: np.ndarray | None  # None where it is still to be read
 
+    @checked(name=[str, None])
     def __init__(
         self,
         cube: Any,
@@ -324,9 +327,10 @@ class Scene:
         ValueError
             When no band stays, or a single number is given.
         """
-        chosen = np.arange(self.n_bands)[bands]
+        with naming("bands", Exception):
+            chosen = np.arange(self.n_bands)[bands]
         if chosen.ndim != 1 or not chosen.size:
-            raise ValueError(f"bands must choose one band at least, as a list, got {bands!r}.")
+            raise ValueError(f"bands must choose one band at least, as a list, got {shown(bands)}.")
         mask = self.mask  # in which bands that are not chosen have their part
         of_bands = {
             name: None if values is None else values[bands]
@@ -392,15 +396,16 @@ class Scene:
         ValueError
             When the cube has other rows or columns.
         """
-        if np.shape(cube)[:2] != self.shape[:2]:
+        cube = ArrayCube(cube)
+        if cube.shape[:2] != self.shape[:2]:
             raise ValueError(
                 f"cube must have this scene's rows and columns {self.shape[:2]}, but its shape is"
-                f" {np.shape(cube)}."
+                f" {cube.shape}."
             )
         return self._replace(
-            cube=ArrayCube(cube),
+            cube=cube,
             mask=self.mask,
-            wavelengths=checked_wavelengths(wavelengths, np.shape(cube)[2]),
+            wavelengths=checked_wavelengths(wavelengths, cube.shape[2]),
             fwhm=None,
             dropped_bands={},
         )

@@ -8,7 +8,6 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -17,6 +16,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import HasMethods, StrOptions
 from sklearn_hsiode._bands import check_bands, feature_names
 from sklearn_hsiode._pixels import PixelSamples, check_finite, require_pixels
 from sklearn_hsiode._scene import Scene

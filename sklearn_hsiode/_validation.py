@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,46 @@ def read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def as_array(what: str, value: Any, kinds: str = "", n_dims: int | None = None) -> Any:
+    """An argument as an array; its name stands in the error where it is none.
+
+    Parameters
+    ----------
+    what : str
+        Name of the argument.
+    value : array-like
+        What is to be an array; a masked one stays so.
+    kinds : str, default=""
+        Kinds of NumPy's types that it may hold, any by default.
+    n_dims : int, default=None
+        How many dimensions it must have.
+
+    Raises
+    ------
+    TypeError
+        When it cannot be made an array, or one of other kinds.
+    ValueError
+        When it has more or fewer dimensions.
+    """
+    try:
+        array = np.asanyarray(value) if np.ma.isMaskedArray(value) else np.asarray(value)
+    except Exception as error:  # of whatever class it is
+        raise TypeError(f"{what} must be an array, got {shown(value)}: {error}") from error
+    if kinds and array.dtype.kind not in kinds and array.size:
+        raise TypeError(f"{what} cannot be {shown(value)}, of type {array.dtype}.")
+    if n_dims is not None and array.ndim != n_dims:
+        raise ValueError(
+            f"{what} must be an array of {n_dims} dimension{'s' if n_dims > 1 else ''}, got"
+            f" {shown(value)}, of shape {array.shape}."
+        )
+    return array
+
+
+def shown(value: Any) -> str:
+    """A value in an error, as long as a line."""
+    return reprlib.repr(value)
 
 
 def check_cube(shape: tuple[int, ...], dtype: np.dtype) -> None:
@@ -34,7 +75,7 @@ def checked_cube(cube: Any) -> np.ndarray:
     # A memory map stays one, so that joblib recognises it and passes its file on.
     try:
         cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
-    except ValueError as error:
+    except Exception as error:  # of whatever class it is
         raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
     check_cube(cube.shape, cube.dtype)
     if not cube.dtype.isnative:
@@ -44,7 +85,7 @@ def checked_cube(cube: Any) -> np.ndarray:
 
 def checked_raster(what: str, raster: Any, grid: tuple[int, ...]) -> np.ndarray:
     """Return a raster as an array of the cube's rows and columns."""
-    raster = np.asarray(raster)
+    raster = np.asarray(as_array(what, raster))
     if raster.shape != grid:
         hint = " It seems to be transposed: pass its .T." if raster.shape == grid[::-1] else ""
         raise ValueError(
@@ -81,7 +122,7 @@ def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
     """Return wavelengths as a read-only array of one number per band, or None."""
     if wavelengths is None:
         return None
-    wavelengths = np.asarray(wavelengths)
+    wavelengths = as_array("wavelengths", wavelengths)
     if wavelengths.dtype.kind not in "iuf" or wavelengths.shape != (n_bands,):
         raise ValueError(
             f"wavelengths must be one number per band, of shape ({n_bands},), got"
@@ -96,7 +137,10 @@ def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:
 
 def checked_slice(what: str, part: slice, size: int) -> slice:
     """Return a slice of an axis with its start and stop, of one place at least, in steps of 1."""
-    start, stop, step = part.indices(size)
+    try:
+        start, stop, step = part.indices(size)
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"{what} must be a slice of integers, got {shown(part)}.") from error
     if step != 1:
         raise ValueError(f"{what} must be a slice in steps of 1, got {part}.")
     if stop <= start:

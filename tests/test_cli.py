@@ -397,7 +397,11 @@ def test_a_call_that_was_cut_short_fits_the_rest_alone(files, out, fits, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(KNeighborsClassifier, "predict", Mock(side_effect=KeyboardInterrupt))
         assert run("benchmark", *options, out=out) == 130
-    assert "interrupted" in capsys.readouterr().err.splitlines()[-1]
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        f"hsiode benchmark: interrupted: 1 of the runs are kept in {out / 'runs.jsonl'}, and the"
+        " same command does the rest."
+    )
     fits.clear()
     assert run("benchmark", *options, out=out) == 0
     assert len(fits) == 6 - 1

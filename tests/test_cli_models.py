@@ -10,6 +10,7 @@ from sklearn.svm import SVC
 from sklearn_hsiode import Scene, load_model, predict_map, read_scene, save_model
 from sklearn_hsiode import _cli as cli
 from sklearn_hsiode._cli.models import TRAINABLE
+from sklearn_hsiode.classifiers._callbacks import EpochRecorder
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.nn import SOLVERS
@@ -125,6 +126,66 @@ def test_a_tuned_model_is_saved_with_its_search_and_maps(
     assert run("map", "--model", "a.model", *files[:2], "--out", "map.tif") == 0
     with rasterio.open("map.tif") as file:
         np.testing.assert_array_equal(file.read(1)[scene.mask], search.predict(there.pixels()))
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Ctrl-C in an epoch of a training, of which there are three and then folds."""
+
+    def interrupt(epoch, training=1):
+        trainings = []
+
+        class Interrupts(EpochRecorder):
+            def on_train_begin(self, net, **kwargs):
+                super().on_train_begin(net, **kwargs)
+                trainings.append(net)
+
+            def on_batch_begin(self, net, **kwargs):
+                if len(trainings) == training and len(net.history) == epoch:
+                    raise KeyboardInterrupt
+
+        monkeypatch.setattr("sklearn_hsiode.classifiers._patchnet.EpochRecorder", Interrupts)
+
+    return interrupt
+
+
+TRAIN = ["train", "--epochs", 3, "--n-steps", 1, "--device", "cpu", "--out", "a.model"]
+
+
+@pytest.mark.parametrize("name", ["ode-net", "resnet"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_training_that_is_interrupted_says_how_far_it_was_and_saves_on_request(
+    files, tmp_path, interrupt, capsys, name, kept
+):
+    interrupt(3)
+    command = [option for option in TRAIN if name == "ode-net" or option not in ("--n-steps", 1)]
+    assert run(*command, *files, "--model", name, *["--keep-interrupted"] * kept) == 130
+    printed = capsys.readouterr()
+    assert "hsiode train: interrupted: Stopped after 2 of 3 epochs. " in printed.err
+    assert "Trained on" not in printed.out
+    assert (tmp_path / "a.model").exists() == kept
+    if kept:
+        assert str(tmp_path / "a.model") in printed.err
+        assert len(load_model("a.model")[-1].history_) == 2
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_training_that_is_interrupted_in_its_folds_says_so(files, tmp_path, interrupt, capsys):
+    interrupt(1, training=2)
+    assert run(*TRAIN, *files) == 130
+    said = "Stopped after 3 of 3 epochs, before the gate of its shortcut was chosen. No model"
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "a.model").exists()
+
+
+def test_a_training_that_is_interrupted_in_its_first_epoch_leaves_nothing(
+    files, tmp_path, interrupt, capsys
+):
+    interrupt(1)
+    assert run(*TRAIN, *files, "--keep-interrupted") == 130
+    said = "hsiode train: interrupted: No epoch of the training had ended."
+    assert capsys.readouterr().err.splitlines()[-1] == said
+    assert not (tmp_path / "a.model").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -318,7 +320,9 @@ class TestGeoTIFF:
             predict_map(model, placed, out=tmp_path / "map.tif", window=16)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_process_that_is_killed_leaves_no_file_under_the_final_name(self, tmp_path):
+    def test_a_process_that_is_killed_leaves_no_file_that_the_next_one_does_not_remove(
+        self, placed, model, tmp_path
+    ):
         script = (
             "import sys, time\n"
             "from sklearn.discriminant_analysis import LinearDiscriminantAnalysis\n"
@@ -341,6 +345,32 @@ class TestGeoTIFF:
                 assert process.stdout.readline().strip() == b"window"
             process.kill()
         assert not path.exists()
+        predict_map(model, placed, out=path)
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["map.tif", "map.tif.aux.xml"]
+
+    def test_a_name_that_is_no_text_is_an_error(self, placed, model, tmp_path):
+        with pytest.raises(ValueError, match=r"map\\xff\.tif is not UTF-8"):
+            predict_map(model, placed, out=tmp_path / "map\udcff.tif")
+
+    def test_of_two_threads_that_write_the_same_map_the_last_one_wins_whole(
+        self, placed, model, tmp_path
+    ):
+        path = tmp_path / "map.tif"
+        names = [{k: f"{name} {k}" for k in model.classes_.tolist()} for name in ("oak", "elm")]
+
+        def write(class_names):
+            predict_map(model, placed, out=path, window=8, class_names=class_names, overwrite=True)
+
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(write, names))
+        with self.rasterio.open(path) as file:
+            tags = file.tags(1)
+            np.testing.assert_array_equal(file.read(1), predict_map(model, placed))
+        named = {int(key[6:]): name for key, name in tags.items() if key.startswith("class_")}
+        assert named in names
+        for name in named.values():
+            assert f"<Category>{name}</Category>" in Path(f"{path}.aux.xml").read_text()
+        assert len(list(tmp_path.iterdir())) == 2
 
     @pytest.mark.parametrize("shift", [lambda y: y - 1, lambda y: y > 1], ids=["0, 1", "bool"])
     def test_a_class_of_label_0_is_no_nodata(self, masked, tmp_path, shift):

@@ -29,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except KeyboardInterrupt:
-        print(f"hsiode {options.command}: interrupted; what is finished is kept", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        what_is_left = f": {interruption}" if interruption.args else ""
+        print(f"hsiode {options.command}: interrupted{what_is_left}", file=sys.stderr)
         return 130
     except Exception as error:
         if options.debug:

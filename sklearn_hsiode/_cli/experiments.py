@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -170,16 +172,17 @@ def benchmark(options: argparse.Namespace) -> None:
     recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
     patch_size = max(PATCH_SIZES) if recipe is None else recipe.patch_size
     at_random = options.protocol == "paper"
-    runs = run_benchmark(
-        scene,
-        _on_device(benchmark_models(options.models, recipe), options),
-        _at_random(options) if at_random else _in_blocks(options, patch_size),
-        random_state=options.random_state,
-        folder=options.out,
-        patch_size=patch_size,
-        measure=chosen if recipe is None else None,
-        n_jobs=options.n_jobs,
-    )
+    with _telling_what_is_kept(options.out):
+        runs = run_benchmark(
+            scene,
+            _on_device(benchmark_models(options.models, recipe), options),
+            _at_random(options) if at_random else _in_blocks(options, patch_size),
+            random_state=options.random_state,
+            folder=options.out,
+            patch_size=patch_size,
+            measure=chosen if recipe is None else None,
+            n_jobs=options.n_jobs,
+        )
     print(results_table(scene, runs))
     print(overlap_sentence(runs))
     print(AT_RANDOM if at_random else IN_BLOCKS)
@@ -195,21 +198,37 @@ def solvers(options: argparse.Namespace) -> None:
     scene = opened(options)
     print(scene)
     recipe: Any = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
-    runs = run_benchmark(
-        scene,
-        _on_device(solver_models(recipe), options),
-        _at_random(options, repeats=3),
-        random_state=options.random_state,
-        folder=options.out,
-        measure=resolved_accuracy,
-        n_jobs=options.n_jobs,
-    )
+    with _telling_what_is_kept(options.out):
+        runs = run_benchmark(
+            scene,
+            _on_device(solver_models(recipe), options),
+            _at_random(options, repeats=3),
+            random_state=options.random_state,
+            folder=options.out,
+            measure=resolved_accuracy,
+            n_jobs=options.n_jobs,
+        )
     table = solvers_table(runs)
     print(table)
     with complete_file(options.out / "solvers.md") as unfinished:
         unfinished.write_text(table + "\n", encoding="utf-8")
     draw_solvers(runs, options.out / "solvers.png")
     _write(scene, runs, options)
+
+
+@contextmanager
+def _telling_what_is_kept(folder: Path) -> Iterator[None]:
+    """Add to an interruption how many finished runs the same command will find."""
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        path = folder / "runs.jsonl"
+        kept = path.read_bytes().count(b'"kind": "run"') if path.exists() else 0
+        if not kept:
+            raise
+        raise KeyboardInterrupt(
+            f"{kept} of the runs are kept in {path}, and the same command does the rest."
+        ) from interruption
 
 
 def _on_device(models: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:

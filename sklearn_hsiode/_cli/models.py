@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from importlib.util import find_spec
 from math import ceil
@@ -33,6 +34,7 @@ from sklearn_hsiode.benchmark import benchmark_models
 from sklearn_hsiode.benchmark._models import MODELS
 from sklearn_hsiode.benchmark._run import last_step, set_everywhere
 from sklearn_hsiode.classifiers import PatchNetClassifier
+from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._envi import envi_files
 from sklearn_hsiode.io.writers import complete_file
@@ -83,6 +85,11 @@ def _add_train(subparsers: Any) -> None:
         action="store_true",
         help="choose the view of the spectrum, the patch size of a network and the strength of a"
         " classical model by a search that holds out blocks of ground",
+    )
+    parser.add_argument(
+        "--keep-interrupted",
+        action="store_true",
+        help="save a network although Ctrl-C has ended its training early, with the epochs it has",
     )
     add_seed(parser)
     _add_overwrite(parser)
@@ -136,10 +143,21 @@ def info(options: argparse.Namespace) -> None:
     _print_dropped_bands(scene)
     print(f"coordinate reference system: {scene.crs or 'none'}")
     if scene.labels is not None:
-        _, y = scene.labeled_pixels()
-        for label, count in zip(*np.unique(y, return_counts=True), strict=True):
-            name = scene.class_names.get(label.item(), "")
+        for label, count in sorted(_label_counts(scene).items()):
+            name = scene.class_names.get(label, "")
             print(f"class {label}: {count} pixels {name}".rstrip())
+
+
+def _label_counts(scene: Scene) -> Counter[Any]:
+    """Number of labelled pixels of each class, counted block by block."""
+    counts: Counter[Any] = Counter()
+    for block in scene._cube.blocks():
+        part = scene.window(*block)
+        labels, n_pixels = np.unique(np.asarray(part.labels)[part.is_labeled], return_counts=True)
+        counts.update(dict(zip(labels.tolist(), n_pixels.tolist(), strict=True)))
+    if not counts:
+        raise ValueError("No valid pixel of this scene has a label: check labels and mask.")
+    return counts
 
 
 def _print_dropped_bands(scene: Scene) -> None:
@@ -168,11 +186,29 @@ def train(options: argparse.Namespace) -> None:
     model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
-    save_model(model.fit(X, y), options.out, scene=scene, overwrite=options.overwrite)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrainingInterrupted)  # which is told below
+        model.fit(X, y)
+    stopped = _stopped(model)
+    if stopped and not options.keep_interrupted:
+        raise KeyboardInterrupt(f"{stopped}. No model is saved: --keep-interrupted saves it.")
+    save_model(model, options.out, scene=scene, overwrite=options.overwrite)
+    if stopped:
+        raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}")
     if options.tune:
         words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
         print(f"Chosen on held-out blocks, {100 * model.best_score_:.1f} % right: {words}")
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+
+
+def _stopped(model: Any) -> str | None:
+    """Tell how far a network was trained, if Ctrl-C has ended its training."""
+    network = last_step(model)
+    if not isinstance(network, PatchNetClassifier) or not network.net_.interrupted_:
+        return None
+    n_epochs, wanted = len(network.history_), network.max_epochs
+    before = ", before the gate of its shortcut was chosen" if n_epochs == wanted else ""
+    return f"Stopped after {n_epochs} of {wanted} epochs{before}"
 
 
 def classify(options: argparse.Namespace) -> None:

@@ -9,8 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from sklearn.utils._param_validation import StrOptions
-
+from sklearn_hsiode._arguments import StrOptions
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.io import read_scene
@@ -68,7 +67,7 @@ def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
         type=Path,
         required=required,
         help="file with the ground truth: a raster on the image's grid, or polygons and points"
-        " (GeoPackage, GeoJSON, shapefile)",
+        " (GeoPackage, GeoJSON, shapefile, FlatGeobuf)",
     )
     parser.add_argument("--class-column", help="column of the polygons that holds the classes")
     parser.add_argument(

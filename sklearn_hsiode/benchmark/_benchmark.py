@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from numbers import Integral
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._arguments import JOBS, PATH, Integer, checked, naming
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import shown
+from sklearn_hsiode.benchmark._class_maps import load_map, save_map
 from sklearn_hsiode.benchmark._fingerprint import benchmark_settings, model_parameters
 from sklearn_hsiode.benchmark._run import (
     Failure,
@@ -22,16 +25,26 @@ from sklearn_hsiode.benchmark._run import (
     MeasureOfFit,
     Run,
     last_step,
+    run_of,
     run_or_failure,
     set_everywhere,
 )
-from sklearn_hsiode.benchmark._store import ResultsFile, load_map, save_map
+from sklearn_hsiode.benchmark._store import ResultsFile
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._devices import resolve_device
 from sklearn_hsiode.metrics import MEASURES
 from sklearn_hsiode.model_selection._overlap import check_patch_size
 
 
+@checked(
+    scene=[Scene],
+    models=[Mapping],
+    folder=[*PATH, None],
+    patch_size=[Integer(), None],
+    measure=[callable, None],
+    n_jobs=JOBS,
+    progress=["boolean"],
+)
 def run_benchmark(
     scene: Scene,
     models: Mapping[str, Any],
@@ -66,14 +79,15 @@ def run_benchmark(
     folder : path, default=None
         Where every finished run is kept at once, in ``runs.jsonl``, and the maps of the first
         split. With the same settings, a benchmark goes on where it was interrupted; models may
-        be added.
+        be added. One benchmark at a time writes to a folder.
     patch_size : int, default=None
         Tell how far the patches of this size overlap between training and test pixels.
     measure : callable, default=None
         Called with the fitted model and the test pixels' X and y; it returns further figures
         by name.
     n_jobs : int, default=None
-        Runs at the same time, in processes. None means 1.
+        Runs at the same time, in processes: at most 64, or four times the cores where that is
+        more. None means 1.
     progress : bool, default=True
         Show a bar of runs done and time left.
 
@@ -85,12 +99,21 @@ def run_benchmark(
     Raises
     ------
     ValueError
-        When the folder holds runs of other settings, which stay as they are, or a parameter of
-        a network is out of range; before the first run.
+        When the folder holds runs of other settings or a damaged file, which stay as they are,
+        or an argument, or a parameter of a network, is out of range; before the first run.
+    TypeError
+        When an argument is of another type, before the first run.
     OSError
-        When the folder cannot be written, before the first run.
+        When the folder cannot be written, or another benchmark writes to it (BlockingIOError),
+        before the first run.
     RuntimeError
         When runs have failed, after all others have been done.
+
+    Warns
+    -----
+    UserWarning
+        When the file system of the folder has no locks, by which another benchmark would be kept
+        out.
 
     Examples
     --------
@@ -105,14 +128,16 @@ def run_benchmark(
     5
     """
     X, y = scene.labeled_pixels()
-    _check(models, random_state, patch_size, n_jobs)
+    _check(models, random_state, patch_size)
     splitters = _splitters(cv, y)
-    splits = [
-        (np.sort(train), np.sort(test))
-        for splitter in splitters
-        for train, test in splitter.split(X, y, groups)
-    ]
-    store = None
+    with naming("cv, groups"):
+        splits = [
+            (np.sort(train), np.sort(test))
+            for splitter in splitters
+            for train, test in splitter.split(X, y, groups)
+        ]
+    wanted = [(name, i) for i in range(len(splits)) for name in models]
+    opened: Any = nullcontext()
     if folder is not None:
         settings = benchmark_settings(
             scene,
@@ -123,40 +148,41 @@ def run_benchmark(
             measure=None if measure is None else getattr(measure, "__qualname__", repr(measure)),
         )
         parameters = {name: model_parameters(model) for name, model in models.items()}
-        store = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
-    wanted = [(name, i) for i in range(len(splits)) for name in models]
-    finished = {} if store is None else _kept(store, wanted)
+        opened = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
     show_fits = progress and n_jobs in (None, 1)
-    jobs = [
-        Job(
-            name,
-            _prepared(models[name], int(random_state) + i, show_fits),
-            i,
-            *splits[i],
-            seed=int(random_state) + i,
-            patch_size=patch_size,
-            measures=MEASURES,
-            measure=measure,
+    with opened as store:
+        finished = {} if store is None else _kept(store, wanted, scene)
+        jobs = [
+            Job(
+                name,
+                _prepared(models[name], int(random_state) + i, show_fits),
+                i,
+                *splits[i],
+                seed=int(random_state) + i,
+                patch_size=patch_size,
+                measures=MEASURES,
+                measure=measure,
+            )
+            for name, i in wanted
+            if (name, i) not in finished
+        ]
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+            delayed(run_or_failure)(job, X, y) for job in jobs
         )
-        for name, i in wanted
-        if (name, i) not in finished
-    ]
-    results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-        delayed(run_or_failure)(job, X, y) for job in jobs
-    )
-    bar = tqdm(
-        results,
-        total=len(wanted),
-        initial=len(finished),
-        desc="benchmark",
-        unit="run",
-        disable=not (progress and jobs),
-    )
-    finished |= _collected(bar, store)
+        bar = tqdm(
+            results,
+            total=len(wanted),
+            initial=len(finished),
+            desc="benchmark",
+            unit="run",
+            disable=not (progress and jobs),
+        )
+        finished |= _collected(bar, store)
     return [finished[name, i] for name in models for i in range(len(splits))]
 
 
 Runs = dict[tuple[str, int], Run]  # by model and split
+MAP_HASH = "class_map_sha256"
 
 
 def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
@@ -168,8 +194,7 @@ def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
             results.write(str(result), file=sys.stderr)
             continue
         if store is not None:
-            save_map(store.path.parent, result.model, result.class_map)
-            store.append(result.as_record())
+            store.append(result.as_record() | _kept_map(store, result))
         finished[result.model, result.split] = result
     if failures:
         kept = "" if store is None else f"; the others are kept in {store.path}"
@@ -179,27 +204,56 @@ def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
     return finished
 
 
-def _kept(store: ResultsFile, wanted: list[tuple[str, int]]) -> Runs:
+def _kept_map(store: ResultsFile, run: Run) -> dict[str, str]:
+    """Keep the class map of a run, if it has one; the record tells its hash."""
+    if run.class_map is None:
+        return {}
+    return {MAP_HASH: save_map(store.path.parent, run.model, run.class_map)}
+
+
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Runs:
     """The wanted runs that a results file holds already."""
     finished = {}
+    n_classes = len(scene.classes)
     for record in store.runs:
         name, split = record["model"], record["split"]
-        if (name, split) in wanted:
-            class_map = load_map(store.path.parent, name) if split == 0 else None
-            finished[name, split] = Run(**record, class_map=class_map)
+        if (name, split) not in wanted:
+            continue
+        map_hash = record.pop(MAP_HASH, None)
+        grid = scene.shape[:2]
+        class_map = (
+            load_map(store.path.parent, name, grid, n_classes, map_hash) if split == 0 else None
+        )
+        try:
+            run = run_of(record, class_map)
+            if len(run.per_class_accuracy) != n_classes:
+                raise ValueError(f"per_class_accuracy is not of {n_classes} classes.")
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The run of {name} on split {split} in {store.path} is damaged: name another"
+                f" folder. {error}"
+            ) from error
+        finished[name, split] = run
     return finished
 
 
-def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs: Any) -> None:
+def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any) -> None:
     """Refuse before the first run what would fail in a later one."""
-    if not isinstance(random_state, Integral):
+    if not Integer().is_satisfied_by(random_state):
         raise TypeError(
             f"random_state must be an integer, from which the seeds count, got {random_state!r}."
         )
+    if not 0 <= random_state < 2**31:
+        raise ValueError(f"random_state must lie between 0 and 2**31, got {random_state}.")
     if patch_size is not None:
         check_patch_size(patch_size)
-    effective_n_jobs(n_jobs)  # raises where it means nothing
-    for model in models.values():
+    if not models:
+        raise ValueError("models must hold one model at least.")
+    for name, model in models.items():
+        if not isinstance(name, str):
+            raise TypeError(f"models must be a dict of names to estimators, got the name {name!r}.")
+        if isinstance(model, type) or not hasattr(model, "get_params"):
+            raise TypeError(f"models[{name!r}] must be an estimator, got {shown(model)}.")
         network = last_step(getattr(model, "estimator", model))  # of a search as well
         if isinstance(network, PatchNetClassifier):
             network._validate_params()
@@ -209,7 +263,8 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any, n_jobs
 def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
     if isinstance(cv, (list, tuple)) and cv and all(hasattr(one, "split") for one in cv):
         return list(cv)
-    return [check_cv(cv, y, classifier=True)]
+    with naming("cv"):
+        return [check_cv(cv, y, classifier=True)]
 
 
 def _prepared(model: Any, seed: int, show_fits: bool) -> Any:

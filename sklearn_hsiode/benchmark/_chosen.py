@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from sklearn_hsiode._arguments import HasMethods, checked
+from sklearn_hsiode._markup import escaped_markdown
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode.benchmark._models import title_of
-from sklearn_hsiode.benchmark._run import Run, by_model, last_step
+from sklearn_hsiode.benchmark._run import Run, by_model, check_runs, checked_truth, last_step
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.metrics import overall_accuracy_score
 from sklearn_hsiode.recipes._tuned import in_words, last_part
@@ -19,6 +21,7 @@ from sklearn_hsiode.recipes._tuned import in_words, last_part
 VIEW = "view: "  # before the name of each view among the figures
 
 
+@checked(fitted=[HasMethods(["predict"])])
 def chosen(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
     """Choices of a fitted model: of its search, and of the gate beside its linear shortcut.
 
@@ -37,6 +40,11 @@ def chosen(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
         "view: slope". Of a network with a `shortcut`, "gate", its `gate_`, and "linear", overall
         accuracy of its linear part alone, that is with the gate at 0. Empty for other models.
 
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV
@@ -48,6 +56,7 @@ def chosen(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
     >>> chosen(GridSearchCV(SVC(), grid).fit(X, y), X, y)
     {'C': 100.0, 'gamma: scale': 1.0, 'gamma: auto': 0.0}
     """
+    y = checked_truth(X, y)
     figures: dict[str, float] = {}
     for name, best in getattr(fitted, "best_params_", {}).items():
         candidates = fitted.cv_results_[f"param_{name}"].compressed()
@@ -88,13 +97,19 @@ def choices_table(runs: Sequence[Run]) -> str:
         In Markdown: for each model that chose among views, in how many splits it chose each,
         and for networks the means of patch size, gate, and overall accuracy in per cent of the
         linear part alone. Empty where no model chose.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
+    check_runs(runs)
     views = list(
         dict.fromkeys(name for run in runs for name in run.measured if name.startswith(VIEW))
     )
     rows = [
         (
-            title_of(model),
+            escaped_markdown(title_of(model)),
             *(f"{_sum(own, view):.0f} of {len(own)}" for view in views),
             _mean(own, "patch size", 1, ".1f"),
             _mean(own, "gate", 1, ".2f"),
@@ -105,7 +120,7 @@ def choices_table(runs: Sequence[Run]) -> str:
     ]
     if not rows:
         return ""
-    names = (view.removeprefix(VIEW) for view in views)
+    names = (escaped_markdown(view.removeprefix(VIEW)) for view in views)
     headers = ("chosen by", *names, "patch size", "gate", "OA of the linear part")
     align = ("left", *["right"] * (len(headers) - 1))
     return tabulate(rows, headers, "github", colalign=align, disable_numparse=True)

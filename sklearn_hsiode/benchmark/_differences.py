@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 import numpy as np
 from scipy import stats
 from tabulate import tabulate
 
+from sklearn_hsiode._arguments import checked
+from sklearn_hsiode._markup import csv_text, escaped_markdown
 from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, by_model
 
@@ -44,6 +45,7 @@ class PairedDifference:
     worst: float
 
 
+@checked(reference=[str])
 def paired_differences(runs: Sequence[Run], reference: str) -> list[PairedDifference]:
     r"""How far a model is ahead of each of the others, split by split.
 
@@ -124,6 +126,7 @@ def _difference(name: str, reference: dict[int, Run], others: Sequence[Run]) -> 
     )
 
 
+@checked(reference=[str])
 def differences_table(runs: Sequence[Run], reference: str) -> str:
     """How far a model is ahead of each of the others, in points of overall accuracy.
 
@@ -146,7 +149,7 @@ def differences_table(runs: Sequence[Run], reference: str) -> str:
     """
     rows = [
         (
-            title_of(one.model),
+            escaped_markdown(title_of(one.model)),
             f"{one.mean:+.2f}",
             "" if np.isnan(one.standard_error) else f"{one.standard_error:.2f}",
             "" if np.isnan(one.p) else f"{one.p:.3f}",
@@ -156,7 +159,7 @@ def differences_table(runs: Sequence[Run], reference: str) -> str:
         for one in paired_differences(runs, reference)
     ]
     headers = (
-        f"{title_of(reference)} ahead of",
+        f"{escaped_markdown(title_of(reference))} ahead of",
         "points of OA",
         "standard error",
         "p",
@@ -169,10 +172,8 @@ def differences_table(runs: Sequence[Run], reference: str) -> str:
 
 def differences_csv(runs: Sequence[Run], reference: str) -> str:
     """The paired differences as CSV, empty where there is no figure."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(PairedDifference))
+    lines: list[list[Any]] = [[field.name for field in fields(PairedDifference)]]
     for one in paired_differences(runs, reference):
         model, *figures = astuple(one)
-        writer.writerow([model, *("" if np.isnan(figure) else figure for figure in figures)])
-    return text.getvalue()
+        lines.append([model, *("" if np.isnan(figure) else figure for figure in figures)])
+    return csv_text(lines)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_hsiode._arguments import PATH, checked
 from sklearn_hsiode._colors import NO_CLASS_COLOR, class_colors
 from sklearn_hsiode._labels import display_names
+from sklearn_hsiode._markup import figure_text
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._models import title_of
-from sklearn_hsiode.benchmark._run import Run
+from sklearn_hsiode.benchmark._run import Run, check_runs
 from sklearn_hsiode.io.writers import complete_file
 
 PANELS_IN_A_ROW = 4
@@ -21,6 +23,7 @@ ENTRY_INCHES = 0.2  # height of a line of the legend
 LETTER_INCHES = 0.09
 
 
+@checked(scene=[Scene], path=PATH)
 def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
     """Draw the ground truth, and each model's map of the first split with its OA, as PNG.
 
@@ -32,19 +35,28 @@ def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
         Those without a map are left out.
     path : path
         File to write; it appears when it is complete.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
+    check_runs(runs, least=0)
     truth = np.full(scene.mask.shape, -1)
     X, y = scene.labeled_pixels()
     truth[X.rows, X.cols] = np.searchsorted(scene.classes, y)
     panels = [("ground truth", truth)] + [
-        (f"{title_of(run.model)}, OA {100 * run.overall_accuracy:.1f} %", run.class_map)
+        (
+            f"{figure_text(title_of(run.model))}, OA {100 * run.overall_accuracy:.1f} %",
+            run.class_map,
+        )
         for run in runs
         if run.class_map is not None
     ]
-    names = display_names(scene.classes, scene.class_names)
+    names = list(map(figure_text, display_names(scene.classes, scene.class_names)))
     colors = np.vstack([class_colors(len(names)), NO_CLASS_COLOR])
     across = min(len(panels), PANELS_IN_A_ROW)
     down = -(-len(panels) // across)
@@ -63,3 +75,7 @@ def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
     figure.legend(handles=handles, loc="outside right upper", fontsize="small", frameon=False)
     with complete_file(path) as unfinished:
         figure.savefig(unfinished, format="png", dpi=150)
+
+
+def _title(run: Run) -> str:
+    return f"{figure_text(title_of(run.model))}, OA {100 * run.overall_accuracy:.1f} %"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn_hsiode._arguments import checked
 from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.recipes import Recipe, tuned
@@ -56,6 +57,7 @@ def title_of(name: str) -> str:
     return MODELS[name].title if name in MODELS else name
 
 
+@checked(names=[list, tuple], recipe=[Recipe, None])
 def benchmark_models(
     names: Sequence[str] = tuple(MODELS), recipe: Recipe | None = None
 ) -> dict[str, Any]:
@@ -88,7 +90,9 @@ def benchmark_models(
     >>> models["ode-net"][-1].solver
     'dopri5'
     """
-    unknown = [name for name in names if name not in MODELS]
+    unknown = [name for name in names if not isinstance(name, str) or name not in MODELS]
     if unknown:
-        raise ValueError(f"Unknown model {unknown[0]!r}: choose among {', '.join(MODELS)}.")
+        raise ValueError(
+            f"Unknown model {unknown[0]!r}: choose among {', '.join(MODELS)} as names."
+        )
     return {name: MODELS[name].make(recipe) for name in names}

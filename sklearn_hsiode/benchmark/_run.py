@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isfinite
 from time import perf_counter
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
 
-from sklearn_hsiode._pixels import PixelSamples
+from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._pixels import PixelSamples, require_pixels
+from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._fingerprint import environment
 from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.metrics import Measure, per_class_accuracy_score
@@ -84,8 +89,57 @@ class Run(HasScores):
         return record
 
 
+def run_of(record: dict[str, Any], class_map: np.ndarray | None) -> Run:
+    """The run of a record.
+
+    Raises
+    ------
+    TypeError
+        When the record lacks a field, has one of another type, or one that runs do not have.
+    """
+    for name, hint in get_type_hints(Run).items():
+        if name in record and not _fits(record[name], hint):
+            raise TypeError(f"{name} cannot be {record[name]!r}.")
+    return Run(**record, class_map=class_map)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value, as JSON has it, is of a type."""
+    of = get_args(hint)
+    if isinstance(hint, UnionType):
+        return any(_fits(value, one) for one in of)
+    if of:
+        is_one = type(value) is get_origin(hint)
+        items = value.values() if is_one and isinstance(value, dict) else value
+        return is_one and all(_fits(item, of[-1]) for item in items)
+    if hint is float:
+        return type(value) in (int, float) and isfinite(value)
+    return type(value) is hint
+
+
+def check_runs(runs: Any, least: int = 1) -> None:
+    """Raise TypeError unless these are runs, and ValueError where there are fewer than so many."""
+    if not isinstance(runs, list | tuple) or not all(isinstance(run, Run) for run in runs):
+        raise TypeError(
+            f"runs must be a list of Run, as run_benchmark returns it, got {shown(runs)}."
+        )
+    if len(runs) < least:
+        raise ValueError("runs must hold one run at least.")
+
+
+def checked_truth(X: Any, y: Any) -> np.ndarray:
+    """The classes of test pixels, one for each."""
+    require_pixels(X, "This figure")
+    with naming("y", Exception):
+        y = column_or_1d(y)
+    with naming("X, y", Exception):
+        check_consistent_length(X, y)
+    return y
+
+
 def by_model(runs: Sequence[Run]) -> dict[str, list[Run]]:
     """The runs of each model, in order of appearance."""
+    check_runs(runs)
     grouped: dict[str, list[Run]] = {}
     for run in runs:
         grouped.setdefault(run.model, []).append(run)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from tabulate import tabulate
 
+from sklearn_hsiode._arguments import PATH, checked
+from sklearn_hsiode._markup import escaped_markdown, figure_text
 from sklearn_hsiode._pixels import PixelSamples
-from sklearn_hsiode.benchmark._run import Run, by_model
+from sklearn_hsiode.benchmark._run import Run, by_model, checked_truth
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import overall_accuracy_score
@@ -38,6 +41,7 @@ BODIES: dict[str, dict[str, Any]] = {
 RESOLVED = "overall_accuracy_resolved"
 
 
+@checked(recipe=[Recipe])
 def solver_models(recipe: Recipe = PAPER) -> dict[str, Any]:
     """ODE-nets of several solvers, and the residual networks that they are compared with.
 
@@ -51,6 +55,11 @@ def solver_models(recipe: Recipe = PAPER) -> dict[str, Any]:
     models : dict of str to estimator
         ODE-nets of the paper's dopri5 at 1e-3 and of fixed grids of one to eight steps; then a
         ResNet of six units, one of six units with the same weights, a single unit, and no body.
+
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
     """
     solving: dict[str, dict[str, Any]] = {
         **{f"{solver} at {TOLERANCE:g}": {"solver": solver} for solver in ADAPTIVE},
@@ -70,6 +79,7 @@ def solver_models(recipe: Recipe = PAPER) -> dict[str, Any]:
     return {name: recipe.pipeline(network) for name, network in (odes | bodies).items()}
 
 
+@checked(fitted=[Pipeline])
 def resolved_accuracy(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, float]:
     """Overall accuracy of a fitted pipeline whose ODE is solved by dopri5 at 1e-5 instead.
 
@@ -84,7 +94,13 @@ def resolved_accuracy(fitted: Any, X: PixelSamples, y: np.ndarray) -> dict[str, 
     -------
     figures : dict of str to float
         Empty for a network without an ODE.
+
+    Raises
+    ------
+    TypeError
+        When an argument is of another type.
     """
+    y = checked_truth(X, y)
     network = fitted[-1]
     if not isinstance(network, ODENetClassifier):
         return {}
@@ -104,6 +120,11 @@ def solvers_table(runs: Sequence[Run]) -> str:
     -------
     table : str
         In Markdown. Times in seconds, mean over runs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     rows = []
     for name, own in by_model(runs).items():
@@ -111,13 +132,13 @@ def solvers_table(runs: Sequence[Run]) -> str:
         resolved = _resolved(own)
         rows.append(
             (
-                name,
+                escaped_markdown(name),
                 "" if np.isnan(evaluations).any() else f"{np.mean(evaluations):.0f}",
                 percentage(*mean_and_std([run.overall_accuracy for run in own]), len(own)),
                 percentage(*mean_and_std(resolved), len(own)) if resolved else "",
                 f"{np.mean([run.fit_seconds for run in own]):.1f}",
                 f"{np.mean([run.predict_seconds for run in own]):.1f}",
-                f"{own[0].n_parameters:,}",
+                "" if own[0].n_parameters is None else f"{own[0].n_parameters:,}",
             )
         )
     headers = (
@@ -133,6 +154,7 @@ def solvers_table(runs: Sequence[Run]) -> str:
     return tabulate(rows, headers, "github", colalign=align, disable_numparse=True)
 
 
+@checked(path=PATH)
 def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
     """Plot overall accuracy, as trained and re-solved, and time to fit of each body, as PNG.
 
@@ -142,6 +164,11 @@ def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
         As for :func:`solvers_table`.
     path : path
         File to write; it appears when it is complete.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
     from matplotlib.figure import Figure
 
@@ -164,7 +191,7 @@ def draw_solvers(runs: Sequence[Run], path: str | Path) -> None:
     bars = cost.barh(range(len(bodies)), seconds, height=0.6, color="0.6")
     cost.bar_label(bars, fmt="%.0f", padding=3, fontsize="small")
     cost.margins(x=0.15)
-    accuracy.set_yticks(range(len(bodies)), list(bodies))
+    accuracy.set_yticks(range(len(bodies)), list(map(figure_text, bodies)))
     accuracy.invert_yaxis()
     accuracy.set_xlabel("overall accuracy, %")
     cost.set_xlabel("seconds to fit")

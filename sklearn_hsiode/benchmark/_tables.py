@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +11,14 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from sklearn_hsiode._arguments import PATH, checked, naming
 from sklearn_hsiode._labels import display_names
+from sklearn_hsiode._markup import STYLES, csv_text, escaped_latex
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._chosen import choices_table
 from sklearn_hsiode.benchmark._differences import differences_csv, differences_table
-from sklearn_hsiode.benchmark._markup import STYLES, escaped_latex
 from sklearn_hsiode.benchmark._models import title_of
-from sklearn_hsiode.benchmark._run import Run, by_model
+from sklearn_hsiode.benchmark._run import Run, by_model, check_runs
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import MEASURES, ClassificationSummary
 from sklearn_hsiode.metrics._summary import mean_and_std, percentage
@@ -40,6 +39,7 @@ class Cell:
 EMPTY = Cell(np.nan, np.nan, "")
 
 
+@checked(scene=[Scene], style=[str])
 def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") -> str:
     """The paper's table: a row per class and measure (OA, AA, kappa), seconds to fit, parameters.
 
@@ -108,6 +108,7 @@ def further_tables(runs: Sequence[Run], reference: str | None) -> list[str]:
     return [*differences, *filter(None, [choices_table(runs)])]
 
 
+@checked(scene=[Scene], folder=PATH, about=[Mapping, None], reference=[str, None])
 def write_tables(
     scene: Scene,
     runs: Sequence[Run],
@@ -136,7 +137,13 @@ def write_tables(
     Returns
     -------
     paths : list of path
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is of another type, or there are no runs.
     """
+    check_runs(runs)
     notes = _notes(runs)
     comments = [f"% {escaped_latex(note)}" for note in notes]
     texts = {
@@ -215,14 +222,12 @@ def _best(cells: list[Cell]) -> list[Cell]:
 
 def _csv(rows: Mapping[str, list[Cell]], models: Sequence[str]) -> str:
     """Mean and deviation of each model in columns of their own, accuracies as shares."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     columns = (f"{model} {what}" for model in models for what in ("mean", "std"))
-    writer.writerow(["class", *columns])
+    lines: list[list[Any]] = [["class", *columns]]
     for name, cells in rows.items():
         values = [value for cell in cells for value in (cell.mean, cell.std)]
-        writer.writerow([name, *("" if np.isnan(value) else float(value) for value in values)])
-    return text.getvalue()
+        lines.append([name, *("" if np.isnan(value) else float(value) for value in values)])
+    return csv_text(lines)
 
 
 def _notes(runs: Sequence[Run]) -> list[str]:
@@ -268,4 +273,5 @@ def _json(scene: Scene, runs: Sequence[Run], about: Mapping[str, Any]) -> str:
         "summary": summary,
         "runs": [run.as_record() for run in runs],
     }
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+    with naming("about"):  # all else is in types that JSON knows
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"

@@ -15,9 +15,11 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._bands import check_bands, checked_array
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
+from sklearn_hsiode._validation import as_array
 
 # Of Cui et al.: a class of 300 pixels, three times 1 / (1 - 0.99), weighs as much as any larger.
 SEEN_ENOUGH = 0.99
@@ -38,9 +40,10 @@ def check_patches(
         check_bands(estimator, X.pixels, reset=reset)
         check_finite(X.pixels, X.patch_size)
     else:
-        if isinstance(X, torch.Tensor):
-            X = X.numpy(force=True)
-        X = checked_array(estimator, X, reset=reset, allow_nd=True)
+        with naming("X", Exception):
+            if isinstance(X, torch.Tensor):
+                X = X.numpy(force=True)
+            X = checked_array(estimator, X, reset=reset, allow_nd=True)
         if X.ndim == 2:
             X = X[:, :, np.newaxis, np.newaxis]
         if X.ndim != 4 or X.shape[2] != X.shape[3]:
@@ -65,12 +68,14 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    if isinstance(y, torch.Tensor):
-        y = y.numpy(force=True)
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
-    check_consistent_length(X, y)
+    with naming("y", Exception):
+        if isinstance(y, torch.Tensor):
+            y = y.numpy(force=True)
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+    with naming("X, y", Exception):
+        check_consistent_length(X, y)
     return y
 
 
@@ -81,9 +86,9 @@ def check_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     except TypeError as error:
         raise ValueError("y mixes labels of different types: use integers or strings.") from error
     if len(classes) < 2:
+        found = f"one class only ({classes[0]})" if len(classes) else "no class"
         raise ValueError(
-            f"There is one class only ({classes[0]}): a classifier needs labelled pixels of at"
-            " least 2 classes."
+            f"There is {found}: a classifier needs labelled pixels of at least 2 classes."
         )
     return classes, codes
 
@@ -92,11 +97,16 @@ def training_weights(
     codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
 ) -> np.ndarray:
     """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
-    weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+    with naming("sample_weight", Exception):
+        if sample_weight is not None:
+            sample_weight = as_array("sample_weight", sample_weight, kinds="biuf")
+        weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)
+        assert_all_finite(weights, input_name="sample_weight")
     if class_weight == "effective":
         of_classes = 1 / (1 - SEEN_ENOUGH ** np.bincount(codes, minlength=len(classes)))
     else:
-        of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
+        with naming("class_weight"):
+            of_classes = compute_class_weight(class_weight, classes=classes, y=classes[codes])
     return weights * of_classes[codes]
 
 

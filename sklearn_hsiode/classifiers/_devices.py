@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from joblib import cpu_count
 
+from sklearn_hsiode._arguments import JOBS, check
+
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -96,8 +98,7 @@ def n_threads_of(n_jobs: int | None) -> int:
 
     A cluster's backend would count the cores of the cluster.
     """
-    if n_jobs == 0:
-        raise ValueError("n_jobs=0 means nothing: None is one thread, -1 one for each core.")
+    check("the estimator", {"n_jobs": JOBS}, n_jobs=n_jobs)
     n_jobs = 1 if n_jobs is None else int(n_jobs)
     return n_jobs if n_jobs > 0 else max(cpu_count() + 1 + n_jobs, 1)
 

@@ -106,7 +106,8 @@ n_jobs : int, default=None
     Threads on the CPU: None means 1 and -1 all cores. PyTorch sums gradients in another
     order for each number of threads, so a fit is repeated bit by bit only with the same
     number; that it is 1 unless you say otherwise makes a search with ``n_jobs=2`` equal
-    to a serial one. None in what a model file gives.
+    to a serial one. At most 64, or four times the cores where that is more, since OpenMP ends a
+    process that gets no more threads. None in what a model file gives.
 verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None

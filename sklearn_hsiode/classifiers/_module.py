@@ -35,6 +35,7 @@ class StandardizedNetwork(nn.Module):
         Have a linear map of the centre pixel's spectrum, which is not trained here.
     """
 
+    # In a wider type than the weights where these would lose the differences within a band.
     mean: Tensor
     scale: Tensor
     coef: Tensor
@@ -70,12 +71,23 @@ class StandardizedNetwork(nn.Module):
             self.register_buffer("coef", torch.zeros(n_classes, n_bands))
             self.register_buffer("intercept", torch.zeros(n_classes))
             self.register_buffer("gate", torch.ones(()))
-        self.to(getattr(torch, dtype))
+        self.dtype: torch.dtype = getattr(torch, dtype)
+        self.to(self.dtype)
 
-    def standardize(self, mean: Any, scale: Any) -> None:
-        """Set the mean and scale of each band."""
+    def standardize(self, mean: Any, scale: Any, dtype: torch.dtype | None = None) -> None:
+        """Set the mean and scale of each band, and the type in which they are applied."""
+        self._set_input_dtype(dtype or self.dtype)
         self.mean.copy_(torch.as_tensor(mean).view_as(self.mean))
         self.scale.copy_(torch.as_tensor(scale).view_as(self.scale))
+
+    def _set_input_dtype(self, dtype: torch.dtype) -> None:
+        self.mean, self.scale = self.mean.to(dtype), self.scale.to(dtype)
+
+    def load_state_dict(self, state_dict: Any, *args: Any, **kwargs: Any) -> Any:
+        """Take over a state, and the type in which it has the mean and scale."""
+        if "mean" in state_dict:
+            self._set_input_dtype(state_dict["mean"].dtype)
+        return super().load_state_dict(state_dict, *args, **kwargs)
 
     def set_shortcut(self, coef: Any, intercept: Any) -> None:
         """Set the linear map (n_classes, bands) of spectra as they are in the scene to logits."""
@@ -112,7 +124,7 @@ class StandardizedNetwork(nn.Module):
 
     def standardized(self, x: Tensor) -> Tensor:
         """Bands with the mean and scale of the network's input."""
-        return (x - self.mean).div_(self.scale)
+        return (x - self.mean).div_(self.scale).to(self.dtype)
 
     def linear(self, x: Tensor) -> Tensor:
         """Linear map of standardised spectra (n, bands), or of each pixel of images."""

@@ -100,6 +100,11 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
     @property
     def dtype(self) -> torch.dtype:
         """Type of the weights."""
+        return self.plain_module_.dtype
+
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """Type of the patches before they are standardised."""
         return self.plain_module_.mean.dtype
 
     def torch_compile(self, module: nn.Module, name: str) -> nn.Module:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import Integer, Number, StrOptions
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
 from sklearn_hsiode.classifiers._setup import (
@@ -87,9 +86,9 @@ class ODENetClassifier(PatchNetClassifier):
         **TRAINING_CONSTRAINTS,
         **LAYER_CONSTRAINTS,
         "solver": [StrOptions(SOLVERS.keys())],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
-        "rtol": [Interval(Real, 0, None, closed="neither")],
-        "atol": [Interval(Real, 0, None, closed="neither")],
+        "n_steps": [Integer(1, 2**16)],
+        "rtol": [Number(0, closed="neither")],
+        "atol": [Number(0, closed="neither")],
         "adjoint": ["boolean"],
     }
 

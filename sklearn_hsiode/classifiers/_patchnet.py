@@ -12,9 +12,11 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch import nn
 
+from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode._sklearn import (
     CallbackSupportMixin,
@@ -345,7 +347,8 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         y = check_labels(self, X, y)
         if isinstance(classes, torch.Tensor):
             classes = classes.numpy(force=True)
-        _check_partial_fit_first_call(self, classes)
+        with naming("classes", Exception):
+            _check_partial_fit_first_call(self, classes)
         check_classes(self.classes_)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
@@ -466,13 +469,14 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     def _new_net(
         self, X: Any, classes: np.ndarray, device: torch.device, n_pixels: int
     ) -> PatchNet:
-        return PatchNet.of(
-            self.network,
+        module, settings = (
             self._module_arguments(X, classes),
-            patch_size=X.shape[2],
-            device=device,
-            **net_parameters(self, device, n_pixels),
+            net_parameters(self, device, n_pixels),
         )
+        with naming("network, network_params, net_params"):
+            return PatchNet.of(
+                self.network, module, patch_size=X.shape[2], device=device, **settings
+            )
 
     def _prepared(
         self,
@@ -538,6 +542,10 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
 
     def _users(self) -> list[Any]:
         """Copies of the user's callbacks, since skorch writes state into them."""
+        for callback in self.callbacks or []:
+            named = callback[-1] if isinstance(callback, tuple) else callback
+            if not isinstance(named, Callback):
+                raise TypeError(f"callbacks must hold callbacks of skorch's, got {callback!r}.")
         return list(clone(list(self.callbacks or []), safe=False))
 
     def _augmenter(self, rng: np.random.RandomState) -> torch.Generator | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
-from sklearn.utils._param_validation import Interval
-
+from sklearn_hsiode._arguments import Integer
 from sklearn_hsiode.classifiers._docs import with_shared_docs
 from sklearn_hsiode.classifiers._patchnet import PatchNetClassifier
 from sklearn_hsiode.classifiers._setup import (
@@ -68,7 +66,7 @@ class ResNetClassifier(PatchNetClassifier):
     _parameter_constraints: dict[str, list[Any]] = {
         **TRAINING_CONSTRAINTS,
         **LAYER_CONSTRAINTS,
-        "n_blocks": [Interval(Integral, 0, None, closed="left")],
+        "n_blocks": [Integer(0)],
         "tied": ["boolean"],
     }
 

@@ -42,7 +42,6 @@ LIMITS = {
     "batch_size": (1, 2**20),
     "max_epochs": (1, 2**20),
     "n_blocks": (0, 1000),
-    "n_filters": (1, 2**16),
     "n_iter_no_change": (1, 2**20),
     "n_steps": (1, 10_000),
     "rtol": (1e-15, np.inf),
@@ -234,6 +233,8 @@ def _check_weights(estimator: Any, weights: Any) -> None:
         with torch.device("meta"):
             arguments = _predicting_arguments(estimator)["module"]
             made = StandardizedNetwork(estimator.network, **arguments).state_dict()
+            if getattr(weights.get("mean"), "dtype", None) == np.float64:
+                made |= {name: made[name].double() for name in ("mean", "scale")}
         expected = {name: f"{tuple(w.shape)} of {w.dtype}" for name, w in made.items()}
         found = {name: f"{w.shape} of torch.{w.dtype}" for name, w in weights.items()}
         for name in sorted(set(expected) | set(found)):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from inspect import signature
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+from sklearn_hsiode._arguments import JOBS, HasMethods, Integer, Number, Options, StrOptions
 from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._patches import PatchSamples
@@ -27,39 +27,40 @@ OPTIMIZERS: dict[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]] = {
 }
 # Type of the weights; bfloat16 is for the operations that autocast chooses.
 PRECISIONS = {"float32": "float32", "float64": "float64", "bfloat16": "float32"}
+ROUNDING = 1e-3  # of a band's standard deviation, which the type of the weights may round away
 #: Constraints of the parameters that all classifiers share.
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "shortcut": ["boolean"],
-    "gate": [Interval(Real, 0, 1, closed="both"), StrOptions({"auto"})],
-    "shortcut_C": [Interval(Real, 0, None, closed="neither")],
+    "gate": [Number(0, 1, closed="both"), StrOptions({"auto"})],
+    "shortcut_C": [Number(0, closed="neither"), Options(Real, {np.inf})],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-    "lr": [Interval(Real, 0, None, closed="neither")],
+    "lr": [Number(0, 1e38, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES)), callable],
-    "weight_decay": [Interval(Real, 0, None, closed="left")],
-    "max_epochs": [Interval(Integral, 1, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "weight_decay": [Number(0, 1e38, closed="left")],
+    "max_epochs": [Integer(1, 2**31 - 1)],
+    "batch_size": [Integer(1, 2**31 - 1), StrOptions({"auto"})],
     "augment": ["boolean"],
-    "mixup": [Interval(Real, 0, None, closed="left")],
+    "mixup": [Number(0, 1e38, closed="left")],
     "standardize": ["boolean"],
     "class_weight": [StrOptions({"balanced", "effective"}), dict, None],
     "early_stopping": ["boolean"],
     # Text has a method split of its own.
     "validation": [StrOptions({"blocks", "random"}), HasMethods(["split", "get_n_splits"])],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "validation_fraction": [Number(0, 1, closed="neither")],
+    "n_iter_no_change": [Integer(1)],
     "warm_start": ["boolean"],
     "callbacks": [list, tuple, None],
     "net_params": [dict, None],
     "device": [str, torch.device],
     "precision": [StrOptions(set(PRECISIONS))],
     "compile": ["boolean"],
-    "n_jobs": [Integral, None],
+    "n_jobs": JOBS,
     "verbose": ["verbose"],
     "random_state": ["random_state"],
 }
 #: Constraints of the parameters that the two networks share.
 LAYER_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_filters": [Interval(Integral, 1, None, closed="left")],
+    "n_filters": [Integer(1)],
     "downsampling": ["boolean", StrOptions({"auto"})],
 }
 # What net_params may not set, because parameters of the estimators do.
@@ -176,9 +177,9 @@ def patch_dataset(
     """All patches of X for a net, with what overlapping ones share computed once."""
     device = torch.device(net.device)
     gather = (
-        X.gatherer(device, net.dtype)
+        X.gatherer(device, net.input_dtype)
         if isinstance(X, PatchSamples)
-        else ArrayGatherer(X, device, net.dtype)
+        else ArrayGatherer(X, device, net.input_dtype)
     )
     gather, stage = precompute(gather, net, learning=learning)
     return PatchDataset(
@@ -191,11 +192,21 @@ def patch_dataset(
 
 
 def standardize(net: PatchNet, X: PatchSamples | np.ndarray, rows: np.ndarray) -> None:
-    """Give a net the mean and scale of each band over the centre pixels of some patches."""
+    """Give a net the mean and scale of each band over the centre pixels of some patches.
+
+    They are applied in float64 where the type of the weights would round away more than a
+    thousandth of a band's standard deviation, as it does with 1e9 in front of small differences.
+    """
     scaler = StandardScaler()
     for batch in gen_batches(len(rows), n_items(SPECTRA, X.shape[1] * X.dtype.itemsize)):
-        scaler.partial_fit(centre_spectra(X, rows[batch]))
-    net.plain_module_.standardize(scaler.mean_, scaler.scale_)
+        spectra = centre_spectra(X, rows[batch])
+        scaler.partial_fit(spectra)
+    mean, scale = scaler.mean_, scaler.scale_
+    rounded_away = np.abs(mean) * torch.finfo(net.dtype).eps > ROUNDING * scale
+    is_exact = np.can_cast(spectra.dtype, str(net.dtype).removeprefix("torch."))
+    has_float64 = torch.device(net.device).type != "mps"
+    is_wide = not is_exact and has_float64 and (rounded_away & (scale != 1)).any()  # 1: constant
+    net.plain_module_.standardize(mean, scale, torch.float64 if is_wide else None)
 
 
 def new_random_state(random_state: Any, earlier: PatchNet | None) -> np.random.RandomState:

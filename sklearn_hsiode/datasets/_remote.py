@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_hsiode._arguments import PATH, Constraints, Integer, Number, checked
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.datasets import _registry as registry
@@ -71,7 +70,8 @@ Notes
 -----
 The files are <cube> and <labels>, sought at the collection's own address
 and then in a snapshot of it. They appear in the folder when they are complete and have passed
-their check: <check> A server that stays silent for 30 seconds counts as one that cannot help.
+their check: <check> A server that stays silent for 30 seconds, has sent less than 10 kB a second
+after them, or sends more bytes than the file has counts as one that cannot help.
 Each attempt, and why it failed, goes to the logger ``sklearn_hsiode.datasets``.
 
 Examples
@@ -88,12 +88,12 @@ its check is a weaker one: it can be read, has the cube's rows and columns, and 
 labels of the <n_classes> classes."""
 
 
-_CONSTRAINTS = {
-    "data_home": [str, os.PathLike, None],
+_CONSTRAINTS: Constraints = {
+    "data_home": [*PATH, None],
     "download_if_missing": ["boolean"],
     "return_X_y": ["boolean"],
-    "n_retries": [Interval(Integral, 0, None, closed="left")],
-    "delay": [Interval(Real, 0, None, closed="left")],
+    "n_retries": [Integer(0, 1000)],
+    "delay": [Number(0, 3600)],
 }
 
 
@@ -145,7 +145,7 @@ def _fetcher(key: str, summary: str, classes: str) -> Fetcher:
     }.items():
         doc = doc.replace(mark, fact)
     fetch.__doc__ = doc
-    return validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)(fetch)
+    return checked(**_CONSTRAINTS)(fetch)
 
 
 fetch_indian_pines = _fetcher(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-
 import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_hsiode._arguments import Integer, Number, checked
 from sklearn_hsiode._labels import UNLABELED
 from sklearn_hsiode._scene import Scene
 
@@ -33,16 +31,13 @@ _NOISY_WAVELENGTHS = np.array([400.0, 1400.0, 1900.0, 2500.0])  # detector ends,
 _DN_PER_REFLECTANCE = 10_000
 
 
-@validate_params(
-    {
-        "shape": [tuple, list],
-        "n_bands": [Interval(Integral, 1, None, closed="left")],
-        "n_classes": [Interval(Integral, 2, None, closed="left")],
-        "noise": [Interval(Real, 0, None, closed="left")],
-        "labeled_fraction": [Interval(Real, 0, 1, closed="right")],
-        "random_state": ["random_state"],
-    },
-    prefer_skip_nested_validation=True,
+@checked(
+    shape=[tuple, list],
+    n_bands=[Integer(1, 2**16)],
+    n_classes=[Integer(2, 2**15 - 1)],
+    noise=[Number(0, closed="left")],
+    labeled_fraction=[Number(0, 1, closed="right")],
+    random_state=["random_state"],
 )
 def make_scene(
     shape: tuple[int, int] = (64, 64),
@@ -138,7 +133,7 @@ def make_scene(
 
 
 def _check_shape(shape: tuple[int, int], n_classes: int) -> None:
-    if len(shape) != 2 or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    if len(shape) != 2 or not all(map(Integer(1, 2**16).is_satisfied_by, shape)):
         raise ValueError(f"shape must be two positive integers (rows, cols), got {shape}.")
     needed = _MIN_PIXELS_PER_CLASS * n_classes
     if shape[0] * shape[1] < needed:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ class FileCube(Cube):
         super().__init__(source)
         self.bands, self.unjudged = bands, tuple(unjudged)
         self._has_warned = False
+        self._stamps = self._stamped()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -47,8 +50,9 @@ class FileCube(Cube):
 
     def __getitem__(self, window: Block) -> np.ndarray:
         rows, cols = window
-        stored = self.source.values(rows, cols, self.bands)
-        valid = self._valid(stored, rows, cols)
+        with self._unchanged():
+            stored = self.source.values(rows, cols, self.bands)
+            valid = self._valid(stored, rows, cols)
         if not valid.any():
             self._warn_of_empty_bands(stored, rows, cols)
         values = self.source.scaled(stored, self.bands)
@@ -63,11 +67,13 @@ class FileCube(Cube):
         chosen = self.bands[bands]
         if len(chosen) > 1 and (np.diff(chosen) <= 0).any():  # a source reads in its own order
             ordered, places = np.unique(chosen, return_inverse=True)
-            return ArrayCube(self.source.whole(ordered)[:, :, places])
+            with self._unchanged():
+                return ArrayCube(self.source.whole(ordered)[:, :, places])
         return FileCube(self.source, chosen, self.unjudged)
 
     def load(self) -> np.ndarray:
-        return self.source.whole(self.bands)
+        with self._unchanged():
+            return self.source.whole(self.bands)
 
     def valid(self) -> np.ndarray:
         if self.source.has_gaps:
@@ -80,6 +86,21 @@ class FileCube(Cube):
         if np.isin(self.bands, self.unjudged).any():
             return super().non_finite(mask)
         return np.zeros(mask.shape, dtype=bool)
+
+    @contextmanager
+    def _unchanged(self) -> Iterator[None]:
+        """Raise ValueError where the files were written to since they were opened."""
+        try:
+            yield
+        finally:
+            if self._stamped() != self._stamps:
+                raise ValueError(
+                    f"{self.source.path} has changed since it was opened: open it again with"
+                    " read_scene, once it is complete."
+                )
+
+    def _stamped(self) -> list[tuple[int, int]]:
+        return [(held.st_size, held.st_mtime_ns) for held in map(os.stat, self.source.files)]
 
     def _valid(self, stored: np.ndarray, rows: slice, cols: slice) -> np.ndarray:
         return self.source.valid(stored, self.bands, unjudged=self.unjudged, rows=rows, cols=cols)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._labels import UNLABELED
+from sklearn_hsiode._memory import require_memory
+from sklearn_hsiode.io.readers._reading import told
 from sklearn_hsiode.io.readers._registry import read_source
 from sklearn_hsiode.io.readers._source import CubeSource
 
@@ -33,18 +35,33 @@ def read_labels(
                 f"{argument}={value!r} is for labels in a file, but there is none: pass its path"
                 " as labels (--labels on the command line)."
             )
-    if labels is None or np.ma.isMaskedArray(labels):
+    if labels is None:
+        return None, None
+    if np.ma.isMaskedArray(labels) and labels.dtype.kind == "f":
+        labels = labels.filled(UNLABELED)
+    if np.ma.isMaskedArray(labels):
         return labels, None
-    return whole(Path("labels"), np.asarray(labels)), None
+    try:
+        raster = np.asarray(labels)
+    except Exception as error:  # whatever it is that makes an array of itself
+        raise TypeError(
+            "labels must be an array of shape (rows, cols) or the path of a file, got"
+            f" {type(labels).__name__}, of which NumPy makes no array: {told(error)}"
+        ) from error
+    return whole(Path("labels"), raster), None
 
 
 def _raster(source: CubeSource, grid: CubeSource) -> np.ndarray:
     _check_grid(source, grid)
+    require_memory(source.path, source.n_bytes)
     rows, cols = (slice(0, size) for size in grid.shape[:2])
     raster = source.values(rows, cols, np.array([0]))[:, :, 0]
-    if source.nodata is not None:
-        raster = np.where(source.holds_data(raster, 0), raster, UNLABELED)
-    return whole(source.path, raster)
+    nodata = None if source.nodata is None else source.nodata[0]
+    if nodata is None or (nodata == UNLABELED and raster.dtype.kind != "f"):
+        return whole(source.path, raster)
+    # NaN is nodata without being declared, but infinity is a mistake.
+    is_nodata = (raster == nodata) | (raster != raster)
+    return whole(source.path, np.where(is_nodata, raster.dtype.type(UNLABELED), raster))
 
 
 def whole(path: Path, raster: np.ndarray) -> np.ndarray:

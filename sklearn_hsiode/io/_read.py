@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_hsiode._arguments import checked
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import REAL_KINDS
 from sklearn_hsiode.io._labels import read_labels
@@ -12,6 +13,13 @@ from sklearn_hsiode.io.readers._registry import read_source
 from sklearn_hsiode.io.readers._source import CubeSource
 
 
+@checked(
+    variable=[str, None],
+    labels_variable=[str, None],
+    class_column=[str, None],
+    drop_bad_bands=["boolean"],
+    name=[str, None],
+)
 def read_scene(
     path: Any,
     labels: Any = None,
@@ -36,8 +44,7 @@ def read_scene(
     path : path or xarray.DataArray
         The image:
 
-        - MATLAB ``.mat`` of any version (7.3 needs h5py), NumPy ``.npz``, or ``.npy``, which is
-          memory-mapped;
+        - MATLAB ``.mat`` of any version (7.3 needs h5py), NumPy ``.npz`` or ``.npy``;
         - ENVI, its header or its data file, with wavelengths, ``fwhm``, ``bbl``, data ignore
           value and reflectance scale factor; GeoTIFF, where bands may have the tags
           `wavelength`, `wavelength_units`, `fwhm` and `bbl`; and whatever else rasterio opens;
@@ -49,7 +56,8 @@ def read_scene(
         - an array of shape (rows, cols), or a file of the first kind or the last with one;
         - a raster on the same grid, 0 or its nodata = unlabelled, with class names in an ENVI
           header, or in tags `class_1`, `class_2` and so on;
-        - polygons or points in a GeoPackage, GeoJSON or shapefile, which are reprojected. A
+        - polygons or points in a GeoPackage, GeoJSON, shapefile or FlatGeobuf, which are
+          reprojected; a file that does not say which coordinates it has is in the image's. A
           pixel belongs to the polygon that its centre lies in.
     variable, labels_variable : str, default=None
         Names of the arrays in ``.mat`` and ``.npz`` files; by default the only ones of the
@@ -76,14 +84,30 @@ def read_scene(
     ------
     FileNotFoundError
         When a file does not exist, or an ENVI file lacks its other half.
+    OSError
+        When the file system does not let a file be read.
     ValueError
-        When a file cannot be read or does not say which of its arrays or columns is meant,
-        when an argument is given that is not for this kind of file, or for labels where there is
-        no file of them, when labels do not lie on the scene's grid, or when no pixel holds data.
+        When a file cannot be read, is cut or damaged, declares what does not fit its size or the
+        memory of the machine, has changed since it was opened, or does not say which of its
+        arrays or columns is meant, when an argument is given that is not for this kind of file,
+        or for labels where there is no file of them, when labels do not lie on the scene's
+        grid, or when no pixel holds data.
     TypeError
         When an image is not made of real numbers, or labels are no whole numbers.
     ImportError
         When the package that reads this format is not installed.
+
+    Notes
+    -----
+    A file is read as a whole or not at all. Its size is compared with what its header says, the
+    memory that it would take with that of the machine, and every warning of GDAL behind which
+    something is lost is an error. Errors name the file and tell their cause. What may be damage,
+    or not, is logged as a warning: a line of an ENVI header that is no field, wavelengths in
+    unknown units, blocks that a MATLAB 7.3 file lacks. Damage within values that carry no
+    checksum cannot be seen.
+
+    A scene of a small file stays as it was when it was opened. One of a large file is read from
+    it later: where its size or time of writing has changed by then, an error says so.
 
     Examples
     --------

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import make_scorer
 
+from sklearn_hsiode._arguments import check
 from sklearn_hsiode.metrics._scores import (
     average_accuracy_score,
     kappa_score,
@@ -38,6 +39,9 @@ class Measure:
 
     title: str
     score: Callable[..., float]
+
+    def __post_init__(self) -> None:
+        check("Measure", {"title": [str], "score": [callable]}, **vars(self))
 
 
 #: The measures of summaries and benchmarks, by name. One that is added here, with a line such as

@@ -9,6 +9,9 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import unique_labels
 
+from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._validation import as_array
+
 
 def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float:
     """Overall accuracy (OA): the share of pixels that are right.
@@ -29,13 +32,19 @@ def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     --------
     sklearn.metrics.accuracy_score : The same under scikit-learn's name.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import overall_accuracy_score
     >>> overall_accuracy_score([1, 1, 1, 2], [1, 1, 2, 2])
     0.75
     """
-    return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
+    with naming("y_true, y_pred, sample_weight", Exception):
+        return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
 def per_class_accuracy_score(
@@ -57,21 +66,28 @@ def per_class_accuracy_score(
     accuracies : array of shape (n_classes,)
         Between 0 and 1, NaN for a class that `y_true` does not hold.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import per_class_accuracy_score
     >>> per_class_accuracy_score([1, 1, 1, 2], [1, 1, 3, 2], labels=[1, 2, 3])
     array([0.66666667, 1.        ,        nan])
     """
-    labels = unique_labels(y_true) if labels is None else np.asarray(labels)
-    accuracies: np.ndarray = recall_score(
-        y_true,
-        y_pred,
-        labels=labels,
-        average=None,
-        sample_weight=sample_weight,
-        zero_division=np.nan,
-    )
+    if labels is not None:
+        labels = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
+    with naming("y_true, y_pred, labels, sample_weight", Exception):
+        accuracies: np.ndarray = recall_score(
+            y_true,
+            y_pred,
+            labels=unique_labels(y_true) if labels is None else labels,
+            average=None,
+            sample_weight=sample_weight,
+            zero_division=np.nan,
+        )
     return accuracies
 
 
@@ -96,6 +112,11 @@ def average_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     See Also
     --------
     sklearn.metrics.balanced_accuracy_score : The same value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
 
     Examples
     --------
@@ -126,13 +147,19 @@ def kappa_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float
     --------
     sklearn.metrics.cohen_kappa_score : The same, but NaN for a single class.
 
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument holds no classes or weights, or they are not equally many.
+
     Examples
     --------
     >>> from sklearn_hsiode.metrics import kappa_score
     >>> kappa_score([1, 1, 2, 2], [1, 1, 2, 1])
     0.5
     """
-    check_consistent_length(y_true, y_pred)
-    if len(unique_labels(y_true, y_pred)) == 1:
-        return 1.0
-    return float(cohen_kappa_score(y_true, y_pred, sample_weight=sample_weight))
+    with naming("y_true, y_pred, sample_weight", Exception):
+        check_consistent_length(y_true, y_pred, sample_weight)
+        if len(unique_labels(y_true, y_pred)) == 1:
+            return 1.0
+        return float(cohen_kappa_score(y_true, y_pred, sample_weight=sample_weight))

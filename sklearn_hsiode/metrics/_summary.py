@@ -9,7 +9,10 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from tabulate import tabulate
 
+from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._labels import display_names
+from sklearn_hsiode._markup import escaped_markdown
+from sklearn_hsiode._validation import as_array
 from sklearn_hsiode.metrics._measures import MEASURES, HasScores, scores_of
 from sklearn_hsiode.metrics._scores import per_class_accuracy_score
 
@@ -54,7 +57,10 @@ class ClassificationSummary(HasScores):
 
     def __str__(self) -> str:
         n_repeats = len(self.per_class_accuracy)
-        rows = [(title, percentage(*row, n_repeats)) for title, row in self.rows().items()]
+        rows = [
+            (escaped_markdown(title), percentage(*row, n_repeats))
+            for title, row in self.rows().items()
+        ]
         headers = ("class", "accuracy %")
         return tabulate(rows, headers, "github", disable_numparse=True, colalign=("left", "right"))
 
@@ -98,13 +104,17 @@ def classification_summary(
     | AA      | 87.50 ± 12.50 |
     | kappa   | 64.29 ± 35.71 |
     """
-    true, pred = _repeats(y_true), _repeats(y_pred)
+    true, pred = _repeats("y_true", y_true), _repeats("y_pred", y_pred)
     if not true or len(true) != len(pred):
         raise ValueError(
             "y_true and y_pred must be one array each, or as many arrays as each other, got"
             f" {len(true)} and {len(pred)}."
         )
-    classes = np.unique(np.concatenate(true)) if labels is None else np.asarray(labels)
+    if labels is None:
+        with naming("y_true"):
+            classes = np.unique(np.concatenate(true))
+    else:
+        classes = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
     pairs = list(zip(true, pred, strict=True))
     scores = [scores_of(t, p, MEASURES) for t, p in pairs]
     return ClassificationSummary(
@@ -129,7 +139,8 @@ def percentage(mean: float, std: float, n_repeats: int) -> str:
     return f"{100 * mean:.2f}" + (f" ± {100 * std:.2f}" if n_repeats > 1 else "")
 
 
-def _repeats(y: Any) -> list[np.ndarray]:
+def _repeats(name: str, y: Any) -> list[np.ndarray]:
     """A list of arrays, of which a single array is the only one."""
-    is_list = isinstance(y, (list, tuple)) and (len(y) == 0 or np.ndim(y[0]) > 0)
-    return [column_or_1d(repeat) for repeat in (y if is_list else [y])]
+    with naming(name, Exception):
+        is_list = isinstance(y, (list, tuple)) and (len(y) == 0 or np.ndim(y[0]) > 0)
+        return [column_or_1d(repeat) for repeat in (y if is_list else [y])]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import maximum_filter
 
+from sklearn_hsiode._arguments import Integer
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
 
 
@@ -67,10 +67,13 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
     >>> patch_overlap(X[train], X[test], patch_size=11)
     PatchOverlap(training_center=0.0, shared_pixel=0.0)
     """
-    for pixels in (train, test):
-        require_pixels(pixels, "patch_overlap")
+    for name, pixels in (("train", train), ("test", test)):
+        require_pixels(pixels, "patch_overlap", name)
         if not len(pixels):
-            raise ValueError("patch_overlap needs at least one training and one test pixel.")
+            raise ValueError(
+                "patch_overlap needs at least one training and one test pixel, but there is none in"
+                f" {name}."
+            )
     if train.scene.shape[:2] != test.scene.shape[:2]:
         raise ValueError(
             "train and test must be pixels of one scene, got scenes of"
@@ -87,7 +90,7 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
 
 def check_patch_size(patch_size: Any) -> None:
     """Raise ValueError unless the size is an odd positive integer."""
-    if not isinstance(patch_size, Integral) or patch_size < 1 or patch_size % 2 == 0:
+    if not Integer(1).is_satisfied_by(patch_size) or patch_size % 2 == 0:
         raise ValueError(f"patch_size must be an odd positive integer, got {patch_size!r}.")
 
 

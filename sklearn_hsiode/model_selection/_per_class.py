@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from math import ceil
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.model_selection import BaseShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+
+from sklearn_hsiode._arguments import Integer, check, naming
 
 # A share of each class, a number of pixels of each, or such a number by label.
 TrainSize = float | int | Mapping[Any, int]
@@ -91,7 +93,7 @@ class PerClassShuffleSplit(BaseShuffleSplit):  # type: ignore[misc]
             Training pixels in random order, so that a part of them, as
             :func:`~sklearn.model_selection.learning_curve` takes, is of all classes and places.
         """
-        check_integers(self, n_splits=1)
+        check_splitter(self, n_splits=1)
         y = checked_labels(self, X, y)
         n_train = training_counts(self.train_size, y)
         rng = check_random_state(self.random_state)
@@ -99,14 +101,17 @@ class PerClassShuffleSplit(BaseShuffleSplit):  # type: ignore[misc]
             yield rng.permutation(train), np.setdiff1d(np.arange(len(y)), train)
 
 
-def check_integers(splitter: Any, or_else: str = "", /, **smallest: int) -> None:
+def check_splitter(splitter: Any, or_else: str = "", /, **smallest: int) -> None:
     """Raise ValueError unless these parameters are integers of at least these values.
 
-    The error tells what else they may be, which the caller has looked at before.
+    The error tells what else they may be, which the caller has looked at before. The seed, which
+    all splitters have, is checked as well.
     """
+    seed = splitter.random_state
+    check(type(splitter).__name__, {"random_state": ["random_state"]}, random_state=seed)
     for name, least in smallest.items():
         value = getattr(splitter, name)
-        if not _is_integer(value) or value < least:
+        if not _is_integer(value) or not least <= value < 2**31:
             raise ValueError(
                 f"{name} must be an integer of at least {least}{or_else}, got {value!r}."
             )
@@ -116,9 +121,11 @@ def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
     """Labels as an array, or an error that names the splitter."""
     if y is None:
         raise TypeError(f"{type(splitter).__name__} looks at classes: pass y to split(X, y).")
-    y = column_or_1d(y)
-    check_consistent_length(X, y)
-    check_classification_targets(y)
+    with naming("y", Exception):
+        y = column_or_1d(y)
+        check_classification_targets(y)
+    with naming("X, y", Exception):
+        check_consistent_length(X, y)
     return y
 
 
@@ -170,7 +177,7 @@ def drawn_per_class(
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return Integer().is_satisfied_by(value)
 
 
 def _meaning(train_size: Any) -> str:

@@ -16,7 +16,7 @@ from sklearn_hsiode.model_selection._dealing import deal
 from sklearn_hsiode.model_selection._overlap import near
 from sklearn_hsiode.model_selection._per_class import (
     TrainSize,
-    check_integers,
+    check_splitter,
     checked_labels,
     drawn_per_class,
     training_counts,
@@ -172,9 +172,9 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
                 f"{type(self).__name__} makes its groups itself, from blocks of ground: leave"
                 " groups out, or use scikit-learn's GroupKFold with them."
             )
-        check_integers(self, n_splits=2, buffer=0)
-        if self.block_size != "auto":
-            check_integers(self, " or 'auto'", block_size=1)
+        check_splitter(self, n_splits=2, buffer=0)
+        if not isinstance(self.block_size, str) or self.block_size != "auto":
+            check_splitter(self, " or 'auto'", block_size=1)
 
     def _folds(self, pixels: PixelSamples, y: np.ndarray) -> list[Split]:
         """All splits, with every training pixel that the buffers leave."""

@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
+
+from sklearn_hsiode._arguments import Integer
+
+WIDTH = [Integer(1, 2**16)]
+DEPTH = [Integer(0, 1024)]
+
+
+def check_images(what: str, images: Any, n_channels: int | None) -> None:
+    """Raise TypeError or ValueError unless these are images (n, channels, rows, cols)."""
+    if not isinstance(images, Tensor):
+        raise TypeError(
+            f"{what} must be a tensor of shape (n, channels, rows, cols), got"
+            f" {type(images).__name__}."
+        )
+    if images.ndim != 4 or n_channels not in (None, images.shape[1]):
+        raise ValueError(
+            f"{what} must be of shape (n, {n_channels or 'channels'}, rows, cols), got"
+            f" {tuple(images.shape)}."
+        )
 
 
 def centre_pixel(patches: Tensor) -> Tensor:
@@ -45,6 +66,7 @@ class SharedStem(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Logits (n, n_classes) of patches (n, bands, size, size)."""
+        check_images("patches", patches, getattr(self.stem, "in_channels", None))
         return self.after_stem(self.stem(patches))
 
     def stem_of_image(self, image: Tensor) -> Tensor:

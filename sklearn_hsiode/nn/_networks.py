@@ -8,9 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sklearn_hsiode.nn._contract import SharedStem, centre_pixel
-from sklearn_hsiode.nn._ode import ODEBlock
+from sklearn_hsiode._arguments import Constraints, Integer, checked
+from sklearn_hsiode.nn._contract import DEPTH, WIDTH, SharedStem, centre_pixel
+from sklearn_hsiode.nn._ode import SOLVING, ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
+
+#: Constraints of what both networks are told.
+OF_BOTH: Constraints = {
+    "n_bands": [Integer(1, 2**16)],
+    "n_classes": [Integer(1, 2**16)],
+    "n_filters": WIDTH,
+    "downsampling": ["boolean"],
+}
 
 
 class Stem(nn.Conv2d):
@@ -100,6 +109,11 @@ class ResNet(PatchNetwork):
     tied : bool, default=False
         Use one unit `n_blocks` times, with one set of weights, as a fixed-step solver does.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument of another type, or out of its range.
+
     References
     ----------
     Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
@@ -115,6 +129,7 @@ class ResNet(PatchNetwork):
     601872
     """
 
+    @checked(**OF_BOTH, n_blocks=DEPTH, tied=["boolean"])
     def __init__(
         self,
         n_bands: int,
@@ -149,6 +164,11 @@ class ODENet(PatchNetwork):
     solver, n_steps, rtol, atol, adjoint
         As in :class:`ODEBlock`.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument of another type, or out of its range.
+
     References
     ----------
     Paoletti, Haut, Plaza & Plaza, IGARSS 2019, Table 1.
@@ -166,6 +186,7 @@ class ODENet(PatchNetwork):
 
     body: ODEBlock
 
+    @checked(**OF_BOTH, **SOLVING)
     def __init__(
         self,
         n_bands: int,

@@ -11,6 +11,8 @@ import torchdiffeq
 from torch import Tensor, nn
 from torchdiffeq._impl.odeint import SOLVERS as TORCHDIFFEQ_METHODS
 
+from sklearn_hsiode._arguments import Constraints, Integer, Number, checked
+from sklearn_hsiode.nn._contract import WIDTH, check_images
 from sklearn_hsiode.nn._residual import conv3x3, group_norm
 from sklearn_hsiode.nn._solvers import (
     SOLVERS,
@@ -18,6 +20,14 @@ from sklearn_hsiode.nn._solvers import (
     listed_solvers,
     with_listed_solvers,
 )
+
+#: Constraints of how an ODE is solved, apart from the solver.
+SOLVING: Constraints = {
+    "n_steps": [Integer(None, 2**16)],
+    "rtol": [Number(0, closed="left")],
+    "atol": [Number(0, closed="left")],
+    "adjoint": ["boolean"],
+}
 
 
 @contextmanager
@@ -140,9 +150,9 @@ class ODEBlock(nn.Module):
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         For a solver that is not in :data:`SOLVERS`, or neither has a tableau nor is one of
-        torchdiffeq's, or for `n_steps` below 1.
+        torchdiffeq's, or for an argument of another type or out of its range.
     RuntimeError
         In the forward pass, when an adaptive solver's step size underflows or its state
         holds NaN.
@@ -163,6 +173,7 @@ class ODEBlock(nn.Module):
     8
     """
 
+    @checked(n_filters=WIDTH, **SOLVING)
     def __init__(
         self,
         n_filters: int = 64,
@@ -174,7 +185,7 @@ class ODEBlock(nn.Module):
         adjoint: bool = False,
     ) -> None:
         super().__init__()
-        if solver not in SOLVERS:
+        if not isinstance(solver, str) or solver not in SOLVERS:
             raise ValueError(
                 f"Unknown solver {solver!r}. {listed_solvers()} Add a method of your own to"
                 " sklearn_hsiode.nn.SOLVERS."
@@ -194,6 +205,7 @@ class ODEBlock(nn.Module):
         self.n_function_evaluations = 0
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images("x", x, self.dynamics.conv1.in_channels)
         self.dynamics.n_evaluations = 0
         tableau = SOLVERS[self.solver].tableau
         if tableau is not None and not self.adjoint:

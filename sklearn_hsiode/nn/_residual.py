@@ -6,6 +6,9 @@ import math
 
 from torch import Tensor, nn
 
+from sklearn_hsiode._arguments import Integer, checked
+from sklearn_hsiode.nn._contract import WIDTH, check_images
+
 
 def group_norm(n_filters: int) -> nn.GroupNorm:
     """Group normalisation with at most 32 groups, each of two channels or more."""
@@ -16,7 +19,12 @@ def group_norm(n_filters: int) -> nn.GroupNorm:
 
 def conv3x3(n_filters: int, stride: int = 1) -> nn.Conv2d:
     """A bias-free 3 x 3 convolution that keeps the number of filters."""
-    return nn.Conv2d(n_filters, n_filters, 3, stride, padding=1, bias=False)
+    try:
+        return nn.Conv2d(n_filters, n_filters, 3, stride, padding=1, bias=False)
+    except RuntimeError as error:  # of PyTorch's allocator
+        raise ValueError(
+            f"n_filters={n_filters} asks for more memory than there is: choose fewer."
+        ) from error
 
 
 class ResidualUnit(nn.Module):
@@ -33,6 +41,11 @@ class ResidualUnit(nn.Module):
     stride : int, default=1
         Stride of the first convolution and of the shortcut.
 
+    Raises
+    ------
+    ValueError, TypeError
+        For an argument that is no positive integer, or too large a one.
+
     References
     ----------
     He, Zhang, Ren & Sun, "Identity mappings in deep residual networks", ECCV 2016.
@@ -45,6 +58,7 @@ class ResidualUnit(nn.Module):
     torch.Size([1, 64, 5, 5])
     """
 
+    @checked(n_filters=WIDTH, stride=[Integer(1, 1024)])
     def __init__(self, n_filters: int = 64, stride: int = 1) -> None:
         super().__init__()
         self.norm1 = group_norm(n_filters)
@@ -56,6 +70,7 @@ class ResidualUnit(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images("x", x, self.conv1.in_channels)
         activated = self.norm1(x).relu()
         shortcut = x if self.shortcut is None else self.shortcut(activated)
         residual: Tensor = self.conv2(self.norm2(self.conv1(activated)).relu())

@@ -7,10 +7,21 @@ import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TypeVar
+
+from sklearn_hsiode._arguments import Constraints, Integer, check
 
 Class = TypeVar("Class", bound=type)
 Tableau = Sequence[Sequence[float]]
+
+
+OF_SOLVERS: Constraints = {
+    "order": [Integer(1)],
+    "source": [str],
+    "adaptive": ["boolean"],
+    "tableau": [list, tuple, None],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +47,9 @@ class Solver:
 
     Raises
     ------
-    ValueError
-        When the tableau is not that of an explicit method on a fixed grid.
+    ValueError, TypeError
+        When the tableau is not that of an explicit method on a fixed grid, or an argument is of
+        another type.
 
     Examples
     --------
@@ -60,10 +72,17 @@ class Solver:
     tableau: Tableau | None = None
 
     def __post_init__(self) -> None:
+        check("Solver", OF_SOLVERS, **vars(self))
         if self.tableau is None:
             return
         if self.adaptive:
             raise ValueError("A tableau takes equal steps: leave adaptive=False, or tableau out.")
+        if not all(
+            isinstance(row, list | tuple)
+            and all(isinstance(weight, Real) and math.isfinite(weight) for weight in row)
+            for row in self.tableau
+        ):
+            raise TypeError(f"tableau must hold rows of numbers, got {self.tableau!r}.")
         lengths = [len(row) for row in self.tableau]
         if not lengths or lengths != list(range(1, len(lengths) + 1)):
             raise ValueError(

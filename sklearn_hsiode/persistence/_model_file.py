@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import PATH, HasMethods, checked, naming
+from sklearn_hsiode._bands import iter_estimators
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._validation import checked_wavelengths
 from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._archive import unpacked
 
@@ -22,6 +25,7 @@ MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 LARGEST_ABOUT = 2**24
 
 
+@checked(estimator=[HasMethods(["fit"])], path=PATH, scene=[Scene, None], overwrite=["boolean"])
 def save_model(
     estimator: Any,
     path: str | Path,
@@ -96,7 +100,8 @@ def save_model(
             f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
             " scene of its training."
         )
-    names = trust.names_of(trusted)
+    with naming("trusted"):
+        names = trust.names_of(trusted)
     try:
         model = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
     except RecursionError as error:
@@ -134,6 +139,7 @@ def save_model(
     return path
 
 
+@checked(path=PATH)
 def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     """Load an estimator that :func:`save_model` has saved; no code of the file is run.
 
@@ -166,14 +172,16 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     A file may unpack to 4 GiB, and beyond 256 MiB to no more than 100 times its size; the list
     of what an estimator is made of may be 64 MiB, as for a forest of 4,000 trees.
 
-    A file made to do harm can still crash the process when it predicts: scikit-learn does not
-    check the nodes of a decision tree, nor the arrays of its other estimators. And its hash tells
-    damage, not who made it: whoever changes weights can make another. What it cannot do, by any
-    known way, is to run code of its author's.
+    Decision trees and support vector machines are checked before scikit-learn's compiled code
+    gets them. That of others, such as nearest neighbours and histogram gradient boosting, takes
+    its arrays on trust, so that a file made to do harm can still crash the process. And a hash
+    tells damage, not who made a file: whoever changes weights can make another. What a file cannot
+    do, by any known way, is to run code of its author's.
     """
     skops, trust = _skops()
     model, about = _read(path)
-    names = trust.names_of(trusted)
+    with naming("trusted"):
+        names = trust.names_of(trusted)
     try:
         model, strange = trust.vetted(model, skops, names)
         trusted_types = trust.trusted_types(names)
@@ -187,6 +195,9 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
         )
     try:
         check_is_fitted(estimator)
+        for part in iter_estimators(estimator):
+            if hasattr(part, "wavelengths_in_"):
+                checked_wavelengths(part.wavelengths_in_, part.n_features_in_)
         found = json.loads(json.dumps(_classes_and_bands(estimator), default=_plain))
     except Exception as error:  # of an object that is not what it says
         raise ValueError(f"{path} holds no fitted estimator: {_reason(error)}") from error
@@ -201,6 +212,7 @@ def load_model(path: str | Path, *, trusted: Iterable[Any] = ()) -> Any:
     return estimator
 
 
+@checked(path=PATH)
 def describe_model(path: str | Path) -> dict[str, Any]:
     """Facts about a saved model, without loading it.
 
@@ -280,7 +292,11 @@ def _wrong_facts(about: dict[str, Any]) -> list[str]:
         ),
         "n_bands": n_bands is None or (numbers([n_bands], int) and n_bands > 0),
         "wavelengths": wavelengths is None
-        or (numbers(wavelengths, int, float) and n_bands in (None, len(wavelengths))),
+        or (
+            numbers(wavelengths, int, float)
+            and n_bands in (None, len(wavelengths))
+            and min(wavelengths, default=0) >= 0
+        ),
         "dropped_bands": dropped is None or numbers(dropped, int),
     }
     return [name for name, is_right in right.items() if not is_right]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Generator, Iterable, Iterator, Set
+from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from sklearn_hsiode._patches import PatchExtractor
@@ -16,6 +16,7 @@ from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.persistence._archive import check_arrays, packed, unpacked
+from sklearn_hsiode.persistence._compiled import check_compiled
 from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 
@@ -183,38 +184,50 @@ def vetted(model: bytes, skops: Any, own: Set[str]) -> tuple[bytes, list[str]]:
     members = unpacked(io.BytesIO(model), {SCHEMA: LARGEST_SCHEMA})
     check_arrays(members)
     schema = json.loads(members[SCHEMA])
-    strange = set(_strange(schema, own, kinds={}))
+    strange = set(_strange(schema, own, members, kinds={}))
     if not strange:  # skops may take ages over others
         _switch_off(schema)
         model = packed(members | {SCHEMA: json.dumps(schema).encode()})
         strange = set(skops.get_untrusted_types(data=model)) - set(trusted_types(own))
+    if not strange:
+        check_compiled(schema, members)
     return model, sorted(strange)
 
 
 def _strange(
-    part: Any, own: Set[str], kinds: dict[Any, Any], of: Any = None
+    part: Any, own: Set[str], members: Mapping[str, bytes], kinds: dict[Any, Any], of: Any = None
 ) -> Generator[str, None, int]:
-    """Names of the nodes in a part of a schema that are not as they may be; returns its size."""
-    size, node = 1, part if isinstance(part, dict) else None
-    for child in node.values() if node is not None else part if isinstance(part, list) else []:
-        size += yield from _strange(child, own, kinds, of if node is None else node)
+    """Names of the nodes in a part of a schema that are not as they may be.
+
+    Returns a hash of the part, without the numbers of its nodes and with arrays for their names.
+    """
+    if not isinstance(part, dict | list):
+        return hash((type(part), part))
+    node, inner = part if isinstance(part, dict) else None, []
+    for key, child in enumerate(part) if node is None else node.items():
+        content = yield from _strange(child, own, members, kinds, of if node is None else node)
+        if key == "file":
+            content = hash(members.get(child))
+        if key != "__id__":
+            inner.append((key, content))
+    content = hash((type(part), *inner))
     if node is not None and "__loader__" in node:
-        yield from _strange_node(node, own, kinds, of, size)
-    return size
+        yield from _strange_node(node, own, kinds, of, content)
+    return content
 
 
 def _strange_node(
-    node: dict[str, Any], own: Set[str], kinds: dict[Any, Any], of: Any, size: int
+    node: dict[str, Any], own: Set[str], kinds: dict[Any, Any], of: Any, content: int
 ) -> Iterator[str]:
     name, way = _name(node), node["__loader__"]
     modules = WAYS.get(way, ("",))
     if modules and node["__module__"] not in modules:
         yield name
-    # skops takes the first of two nodes with one number for both. Of another size, it could
-    # stand for many more parts than the file has.
+    # skops takes the first of two nodes with one number for both: what was checked in one could
+    # be something else in the other, or stand for many more parts than the file has.
     is_object = isinstance(of, dict) and of.get("__loader__") == "ObjectNode"
     is_attributes = way == "DictNode" and is_object and of["content"] is node
-    kind = (name, way, is_attributes, size)
+    kind = (is_attributes, content)
     if node.get("__id__") and kinds.setdefault(node["__id__"], kind) != kind:
         yield f"{name} under the number of something else"
     if way == "JsonNode" and isinstance(json.loads(node["content"]), dict | list):

@@ -9,8 +9,10 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._arguments import HasMethods, checked
 from sklearn_hsiode._colors import class_colors
-from sklearn_hsiode.plotting._layout import import_pyplot, shared_place, whole_numbers
+from sklearn_hsiode._markup import figure_text
+from sklearn_hsiode.plotting._layout import OF_DISPLAYS, import_pyplot, shared_place, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,11 +61,16 @@ class TrainingHistoryDisplay:
     ['loss', 'n_function_evaluations']
     """
 
+    @checked(history=[list, tuple], name=[str, None])
     def __init__(self, history: Sequence[Mapping[str, float]], *, name: str | None = None) -> None:
+        for epoch in history:
+            if not isinstance(epoch, Mapping):
+                raise TypeError(f"history must hold a dict for each epoch, got {epoch!r}.")
         self.history = history
         self.name = name
 
     @classmethod
+    @checked(estimator=[HasMethods(["fit"])], ax=OF_DISPLAYS["ax"])
     def from_estimator(cls, estimator: Any, *, ax: Axes | None = None) -> TrainingHistoryDisplay:
         """Draw how a classifier was trained.
 
@@ -98,6 +105,7 @@ class TrainingHistoryDisplay:
             )
         return cls(estimator.history_, name=type(estimator).__name__).plot(ax)
 
+    @checked(ax=OF_DISPLAYS["ax"])
     def plot(self, ax: Axes | None = None) -> TrainingHistoryDisplay:
         """Draw the picture.
 
@@ -133,7 +141,7 @@ class TrainingHistoryDisplay:
         if "validation_loss" in recorded:
             self.ax_.legend(frameon=False)
         if self.name:
-            self.ax_.set_title(f"{self.name}: training")
+            self.ax_.set_title(f"{figure_text(self.name)}: training")
         return self
 
     def _draw_line(self, panel: Axes, key: str, part: str) -> Any:

@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import Constraints, HasMethods, Number
+from sklearn_hsiode._markup import figure_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.legend import Legend
+
+#: Constraints of arguments that displays share.
+OF_DISPLAYS: Constraints = {
+    "ax": [HasMethods(["get_subplotspec", "imshow"]), None],
+    "legend": ["boolean"],
+}
+OF_MAPS: Constraints = OF_DISPLAYS | {"with_truth": ["boolean"], "mark_errors": ["boolean"]}
+OF_SCENES: Constraints = OF_DISPLAYS | {"with_labels": ["boolean"], "alpha": [Number(0, 1)]}
+OF_SPECTRA: Constraints = OF_DISPLAYS | {"spread": ["boolean"]}
 
 _PANEL_INCHES = (1.8, 4.5)  # shortest and longest side of a picture of a scene
 _LEGEND_INCHES = 1.9
@@ -85,7 +97,7 @@ def legend_beside(ax: Axes, entries: Sequence[tuple[str, Any]]) -> Legend:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(facecolor=color, edgecolor="0.3", linewidth=0.5, label=name)
+        Patch(facecolor=color, edgecolor="0.3", linewidth=0.5, label=figure_text(name))
         for name, color in entries
     ]
     return place_beside(ax, handles)

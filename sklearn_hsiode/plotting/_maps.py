@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import checked
 from sklearn_hsiode._colors import (
     ERROR_COLOR,
     NO_CLASS_COLOR,
@@ -20,9 +21,10 @@ from sklearn_hsiode._labels import (
     valid_labels,
 )
 from sklearn_hsiode._mapping import predict_map
+from sklearn_hsiode._markup import figure_text
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode._validation import checked_raster
-from sklearn_hsiode.plotting._layout import legend_beside, raster_axes, show_raster
+from sklearn_hsiode._validation import as_array, checked_raster
+from sklearn_hsiode.plotting._layout import OF_MAPS, legend_beside, raster_axes, show_raster
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +74,7 @@ class ClassificationMapDisplay:
     ['class 6', 'no class', 'wrong']
     """
 
+    @checked(class_names=[Mapping, None], name=[str, None])
     def __init__(
         self,
         class_map: np.ndarray,
@@ -81,13 +84,14 @@ class ClassificationMapDisplay:
         class_names: Mapping[Any, str] | None = None,
         name: str | None = None,
     ) -> None:
-        self.class_map = class_map
-        self.classes = classes
-        self.truth = truth
+        self.class_map = as_array("class_map", class_map, kinds="iuU", n_dims=2)
+        self.classes = as_array("classes", classes, kinds="iuU", n_dims=1)
+        self.truth = None if truth is None else checked_raster("truth", truth, self.class_map.shape)
         self.class_names = class_names
         self.name = name
 
     @classmethod
+    @checked(scene=[Scene], **OF_MAPS)
     def from_estimator(
         cls,
         estimator: Any,
@@ -126,6 +130,7 @@ class ClassificationMapDisplay:
         )
 
     @classmethod
+    @checked(scene=[Scene], **OF_MAPS)
     def from_predictions(
         cls,
         scene: Scene,
@@ -172,10 +177,8 @@ class ClassificationMapDisplay:
         TypeError
             When the map holds neither integers nor strings.
         """
-        if not np.ma.isMaskedArray(class_map):
-            class_map = np.asarray(class_map)
         checked_raster("class_map", class_map, scene.shape[:2])
-        class_map = checked_labels(class_map, scene.shape[:2])
+        class_map = checked_labels(class_map, scene.shape[:2], "class_map")
         no_class = unlabeled_value(class_map)
         class_map = np.where(scene.mask, class_map, no_class)
         classes = known_classes(
@@ -204,6 +207,7 @@ class ClassificationMapDisplay:
         compared = np.isin(self.class_map, self.classes) & np.isin(self.truth, self.classes)
         return compared & (self.class_map != self.truth)
 
+    @checked(**OF_MAPS)
     def plot(
         self,
         ax: Axes | None = None,
@@ -244,7 +248,7 @@ class ClassificationMapDisplay:
             self.ax_.set_ylabel("")
             self.ax_.tick_params(labelleft=False)
         if ax is None and self.name:
-            self.figure_.suptitle(self.name)
+            self.figure_.suptitle(figure_text(self.name))
         if entries:
             self.legend_ = legend_beside(self.ax_, entries)
         return self

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import Number, checked
 from sklearn_hsiode._colors import (
     INVALID_COLOR,
     class_entries,
     colorize,
 )
-from sklearn_hsiode._labels import known_classes, valid_labels
+from sklearn_hsiode._labels import checked_labels, known_classes, valid_labels
+from sklearn_hsiode._markup import figure_text, visible
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.plotting._layout import legend_beside, raster_axes, show_raster
+from sklearn_hsiode._validation import as_array, shown
+from sklearn_hsiode.plotting._layout import OF_SCENES, legend_beside, raster_axes, show_raster
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,6 +71,7 @@ class SceneDisplay:
     668, 579, 489 nm as red, green, blue
     """
 
+    @checked(class_names=[Mapping, None], bands=[tuple, list, None], title=[str, None])
     def __init__(
         self,
         image: np.ndarray,
@@ -78,14 +82,21 @@ class SceneDisplay:
         bands: tuple[int, ...] | None = None,
         title: str | None = None,
     ) -> None:
-        self.image = image
-        self.labels = labels
-        self.classes = classes
+        self.image = as_array("image", image, kinds="biuf", n_dims=3)
+        if self.image.shape[2] != 3 or not self.image.size:
+            raise ValueError(f"image must be of shape (rows, cols, 3), got {self.image.shape}.")
+        self.labels: Any = None
+        if labels is not None:
+            self.labels = checked_labels(labels, self.image.shape[:2])
+        self.classes: Any = None
+        if classes is not None:
+            self.classes = as_array("classes", classes, kinds="iuU", n_dims=1)
         self.class_names = class_names
         self.bands = bands
         self.title = title
 
     @classmethod
+    @checked(scene=[Scene], percentiles=[tuple, list], **OF_SCENES)
     def from_scene(
         cls,
         scene: Scene,
@@ -140,10 +151,11 @@ class SceneDisplay:
             classes=known_classes(scene.labels, scene.class_names),
             class_names=scene.class_names,
             bands=bands,
-            title="\n".join(filter(None, [scene.name, _band_title(scene, bands)])),
+            title="\n".join(filter(None, [visible(scene.name or ""), _band_title(scene, bands)])),
         )
         return display.plot(ax, with_labels=with_labels, alpha=alpha, legend=legend)
 
+    @checked(**OF_SCENES)
     def plot(
         self,
         ax: Axes | None = None,
@@ -168,13 +180,17 @@ class SceneDisplay:
         ValueError
             When labels are wanted but there are none.
         """
-        if with_labels and self.labels is None:
-            raise ValueError("with_labels=True needs a scene with labels: Scene(cube, labels).")
+        if with_labels and (self.labels is None or self.classes is None):
+            raise ValueError(
+                "with_labels=True needs a scene with labels, Scene(cube, labels), or labels and"
+                " their classes."
+            )
         named = with_labels and legend
         entries = class_entries(self.classes, self.class_names, [self.labels]) if named else []
         (self.ax_,) = raster_axes(ax, self.image.shape[:2], n_entries=len(entries))
         self.figure_ = self.ax_.figure
-        self.im_ = show_raster(self.ax_, self.image, self.title or "")
+        title = "\n".join(map(figure_text, (self.title or "").splitlines()))
+        self.im_ = show_raster(self.ax_, self.image, title)
         self.labels_im_ = self.legend_ = None
         if with_labels:
             opacity = np.where(np.isin(self.labels, self.classes), alpha, 0)
@@ -205,9 +221,9 @@ def _chosen_bands(
 
 
 def _checked_bands(scene: Scene, bands: Sequence[int]) -> tuple[int, ...]:
-    chosen = np.asarray(bands)
+    chosen = as_array("bands", bands)
     if chosen.shape not in {(1,), (3,)} or chosen.dtype.kind not in "iu":
-        raise ValueError(f"bands must be three integers, or one for grey, got {bands!r}.")
+        raise ValueError(f"bands must be three integers, or one for grey, got {shown(bands)}.")
     if not 0 <= chosen.min() <= chosen.max() < scene.n_bands:
         raise ValueError(
             f"bands must lie within 0 to {scene.n_bands - 1} in this scene, got {bands!r}."
@@ -218,8 +234,11 @@ def _checked_bands(scene: Scene, bands: Sequence[int]) -> tuple[int, ...]:
 def _nearest_bands(scene: Scene, wavelengths: Sequence[float]) -> tuple[int, ...]:
     if scene.wavelengths is None:
         raise ValueError("This scene has no wavelengths: give bands, or Scene(wavelengths=...).")
-    if np.shape(wavelengths) != (3,):
-        raise ValueError(f"wavelengths must be three numbers in nanometres, got {wavelengths!r}.")
+    asked = as_array("wavelengths", wavelengths, kinds="iuf", n_dims=1)
+    if asked.shape != (3,) or not np.isfinite(asked).all():
+        raise ValueError(
+            f"wavelengths must be three numbers in nanometres, got {shown(wavelengths)}."
+        )
     if _outside(scene.wavelengths, wavelengths):
         raise ValueError(
             f"wavelengths {tuple(wavelengths)} nm lie outside this scene, whose bands are at"
@@ -237,6 +256,8 @@ def _stretched(
     scene: Scene, bands: tuple[int, ...], percentiles: tuple[float, float]
 ) -> np.ndarray:
     """The bands from 0 to 1 between their percentiles, as an RGB image."""
+    if len(percentiles) != 2 or not all(map(Number(0, 100).is_satisfied_by, percentiles)):
+        raise ValueError(f"percentiles must be two numbers from 0 to 100, got {percentiles!r}.")
     values = scene.select_bands(list(bands)).cube.astype(float)
     valid = scene.mask & np.isfinite(values).all(axis=2)
     image = np.empty((*valid.shape, 3))

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import checked
 from sklearn_hsiode._colors import class_colors
 from sklearn_hsiode._labels import display_names, known_classes
+from sklearn_hsiode._markup import figure_text
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.plotting._layout import import_pyplot, place_beside, whole_numbers
+from sklearn_hsiode._validation import as_array, checked_wavelengths, shown
+from sklearn_hsiode.plotting._layout import OF_SPECTRA, import_pyplot, place_beside, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +67,7 @@ class SpectraDisplay:
     'wavelength (nm)'
     """
 
+    @checked(class_names=[list, tuple, np.ndarray], name=[str, None])
     def __init__(
         self,
         mean: np.ndarray,
@@ -74,14 +78,24 @@ class SpectraDisplay:
         colors: np.ndarray | None = None,
         name: str | None = None,
     ) -> None:
-        self.mean = mean
-        self.std = std
+        self.mean = as_array("mean", mean, kinds="iuf", n_dims=2)
+        self.std = as_array("std", std, kinds="iuf", n_dims=2)
+        n_classes, n_bands = self.mean.shape
+        if self.std.shape != self.mean.shape:
+            raise ValueError(
+                f"std must have the shape of mean, {self.mean.shape}, got {self.std.shape}."
+            )
+        if len(class_names) != n_classes or not all(isinstance(n, str) for n in class_names):
+            raise ValueError(f"class_names must be {n_classes} names, got {shown(class_names)}.")
         self.class_names = class_names
-        self.wavelengths = wavelengths
-        self.colors = colors
+        self.wavelengths = checked_wavelengths(wavelengths, n_bands)
+        self.colors = None if colors is None else as_array("colors", colors, kinds="iuf", n_dims=2)
+        if self.colors is not None and self.colors.shape != (n_classes, 3):
+            raise ValueError(f"colors must be of shape ({n_classes}, 3), got {self.colors.shape}.")
         self.name = name
 
     @classmethod
+    @checked(scene=[Scene], **OF_SPECTRA)
     def from_scene(
         cls,
         scene: Scene,
@@ -117,9 +131,10 @@ class SpectraDisplay:
             When the scene has no labels, or no pixels of a class that is asked for.
         """
         X, y = scene.labeled_pixels()
-        chosen = scene.classes if classes is None else np.asarray(classes)
-        missing = sorted({*chosen.tolist()} - {*scene.classes.tolist()})
-        if missing or not len(chosen):
+        chosen = scene.classes
+        if classes is not None:
+            chosen = as_array("classes", classes, kinds="iuU", n_dims=1)
+        if not len(chosen) or not all(one in scene.classes.tolist() for one in chosen.tolist()):
             raise ValueError(
                 f"classes must be some of {scene.classes.tolist()}, the labels of this scene's"
                 f" valid pixels, got {chosen.tolist()}."
@@ -136,6 +151,7 @@ class SpectraDisplay:
         )
         return display.plot(ax, spread=spread, legend=legend)
 
+    @checked(**OF_SPECTRA)
     def plot(
         self, ax: Axes | None = None, *, spread: bool = True, legend: bool = True
     ) -> SpectraDisplay:
@@ -159,7 +175,7 @@ class SpectraDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self._draw_classes(ax, spread)
         ax.set(
-            title=f"{self.name}: mean spectra" if self.name else "mean spectra",
+            title=f"{figure_text(self.name)}: mean spectra" if self.name else "mean spectra",
             xlabel="band" if self.wavelengths is None else "wavelength (nm)",
             ylabel="value (mean ± standard deviation)" if spread else "value (mean)",
         )
@@ -194,7 +210,9 @@ class SpectraDisplay:
                 band = (mean - std, mean + std)
                 self.spreads_ += [ax.fill_between(x, *band, color=color, alpha=opacity, lw=0)]
             style = _LINE_STYLES[index // _FEW_CLASSES % len(_LINE_STYLES)]
-            self.lines_ += ax.plot(x, mean, style, color=color, label=name, **look)
+            self.lines_ += ax.plot(
+                x, mean, style, color=color, label=figure_text(str(name)), **look
+            )
 
 
 def _gaps(x: np.ndarray) -> np.ndarray:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from scipy.signal import savgol_filter
-from sklearn.utils._param_validation import Interval
 
+from sklearn_hsiode._arguments import Integer
 from sklearn_hsiode.preprocessing._runs import band_runs
 from sklearn_hsiode.preprocessing._view import SpectralView
 
@@ -108,9 +107,9 @@ class SpectralDerivative(SpectralView):
     """
 
     _parameter_constraints: dict[str, list[Any]] = {
-        "order": [Interval(Integral, 0, None, closed="left")],
-        "window_length": [Interval(Integral, 1, None, closed="left")],
-        "polyorder": [Interval(Integral, 0, None, closed="left")],
+        "order": [Integer(0)],
+        "window_length": [Integer(1)],
+        "polyorder": [Integer(0)],
         "log": ["boolean"],
         "wavelengths": ["array-like", None],
     }

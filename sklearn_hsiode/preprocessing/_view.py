@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_hsiode._bands import SAME_BAND, check_bands, checked_array
 from sklearn_hsiode._pixels import PixelSamples, check_finite
 from sklearn_hsiode._sklearn import DocLinkMixin
-from sklearn_hsiode._validation import checked_wavelengths
+from sklearn_hsiode._validation import as_array, checked_wavelengths
 
 
 class SpectralView(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -93,7 +93,7 @@ class SpectralView(DocLinkMixin, OneToOneFeatureMixin, TransformerMixin, BaseEst
 
     def _note_wavelengths(self) -> None:
         """Note the wavelengths that were given, if they are those of the bands."""
-        who, given = type(self).__name__, np.size(self.wavelengths)
+        who, given = type(self).__name__, as_array("wavelengths", self.wavelengths).size
         if given != self.n_features_in_:
             raise ValueError(
                 f"wavelengths holds {given} values, but X has {self.n_features_in_} bands. Where"

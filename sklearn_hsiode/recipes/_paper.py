@@ -10,11 +10,20 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_hsiode._arguments import Constraints, HasMethods, Integer, check, checked, naming
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 from sklearn_hsiode.recipes._classical import CLASSICAL
+
+OF_RECIPES: Constraints = {
+    "patch_size": [Integer(1)],
+    "padding": [str],
+    "components": [Integer(), None],
+    "training": [dict],
+    "networks": [dict],
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ class Recipe:
     training: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check("Recipe", OF_RECIPES, **vars(self))
+
+    @checked(network=[HasMethods(["fit", "set_params"])])
     def pipeline(self, network: Any) -> Any:
         """The network behind components and patches.
 
@@ -60,7 +73,9 @@ class Recipe:
             components = make_pipeline(PCA(self.components, random_state=0), StandardScaler())
             steps = [SpectralTransformer(components, fit_on="scene")]
         patches = PatchExtractor(self.patch_size, self.padding)
-        return make_pipeline(*steps, patches, network.set_params(**self.training))
+        with naming("network, training"):
+            network = network.set_params(**self.training)
+        return make_pipeline(*steps, patches, network)
 
     def estimator(self, name: str) -> Any:
         """The estimator of a name.
@@ -75,7 +90,13 @@ class Recipe:
         Returns
         -------
         model : Pipeline or GridSearchCV
+
+        Raises
+        ------
+        ValueError
+            For an unknown name.
         """
+        check_name(name)
         if name in NETWORKS:
             network = NETWORKS[name].classifier(**self.networks.get(name, {}))
             return self.pipeline(network)
@@ -110,7 +131,7 @@ PAPER = Recipe(
 def check_name(name: str) -> None:
     """Raise ValueError for a name that no recipe has."""
     known = [*NETWORKS, *CLASSICAL]
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise ValueError(f"name must be one of {', '.join(known)}, got {name!r}.")
 
 
@@ -144,5 +165,4 @@ def paper(name: str) -> Any:
     >>> paper("ode-net")[-1].solver
     'dopri5'
     """
-    check_name(name)
     return PAPER.estimator(name)

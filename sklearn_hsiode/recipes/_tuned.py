@@ -6,6 +6,7 @@ from typing import Any
 
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from sklearn_hsiode._arguments import JOBS, checked
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
@@ -50,6 +51,7 @@ def in_words(value: Any) -> Any:
     return next((name for name, known in VIEWS.items() if repr(known) == view), value)
 
 
+@checked(cv=["cv_object"], random_state=["random_state"], n_jobs=JOBS)
 def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | None = None) -> Any:
     """An unfitted search for the best estimator of a name on unseen ground.
 
@@ -73,7 +75,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
         Seed of networks and forests; None is a fresh one for networks, and 0 for the forest.
     n_jobs : int, default=None
         Fits of a candidate at the same time, in processes: at most as many as there are inner
-        splits. None means 1.
+        splits, and at most 64, or four times the cores where that is more. None means 1.
 
     Returns
     -------
@@ -84,9 +86,9 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
 
     Raises
     ------
-    ValueError
-        For an unknown name. From ``fit``, when the training pixels lie in too few places for the
-        inner blocks: pass another `cv`.
+    ValueError, TypeError
+        For an unknown name, or an argument of another type or out of its range. From ``fit``,
+        when the training pixels lie in too few places for the inner blocks: pass another `cv`.
 
     See Also
     --------

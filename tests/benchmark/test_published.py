@@ -37,7 +37,8 @@ def published(folder, path):
     content = (folder / "runs.jsonl").read_text()
     path.write_text(content)
     settings = json.loads(content.partition("\n")[0])
-    return [Run(**record) for record in ResultsFile(path, settings, {}).runs], settings
+    with ResultsFile(path, settings, {}) as file:
+        return [Run(**record) for record in file.runs], settings
 
 
 def scene_of(classes):

@@ -373,7 +373,7 @@ def test_a_run_that_fails_is_named_after_all_others_are_done(tmp_path, fails_at)
     assert list(map(timeless, runs)) == list(map(timeless, expected))
 
 
-def test_a_benchmark_that_is_killed_within_a_run_goes_on_where_it_stood(tmp_path):
+def test_a_benchmark_keeps_others_out_until_it_is_killed_and_then_goes_on_where_it_stood(tmp_path):
     expected = recorded_benchmark(tmp_path / "whole")
     notes = tmp_path / "notes"
     notes.mkdir()
@@ -389,6 +389,10 @@ def test_a_benchmark_that_is_killed_within_a_run_goes_on_where_it_stood(tmp_path
                 break
             assert process.poll() is None
             time.sleep(0.05)
+        before = files(tmp_path / "out")
+        with pytest.raises(BlockingIOError, match=f"Another benchmark writes to {tmp_path}"):
+            recorded_benchmark(tmp_path)
+        assert files(tmp_path / "out") == before
     finally:
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -397,6 +401,68 @@ def test_a_benchmark_that_is_killed_within_a_run_goes_on_where_it_stood(tmp_path
     runs = recorded_benchmark(tmp_path)
     assert set(fits(notes)) == {"a 0", "b 0", "a 1", "b 1"}
     assert list(map(timeless, runs)) == list(map(timeless, expected))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: b"notes of mine",
+        lambda whole: whole[:-10],
+        lambda whole: whole.replace(b"(24, 24)", b"(24, 23)"),
+        lambda whole: whole.replace(b"(24, 24)", b"(99999999, 99999999)"),
+        lambda whole: whole.replace(b"<i2", b"<u2"),
+        lambda whole: whole.replace(b"<i2", b"|O "),
+        lambda whole: whole.replace(b"False", b"[[[[["),
+        lambda whole: whole[:-1] + bytes([whole[-1] ^ 64]),
+        lambda whole: whole[:-2] + bytes([(whole[-2] + 1) % 3, 0]),
+    ],
+)
+def test_a_damaged_class_map_is_named_and_stays_as_it_is(tmp_path, damage):
+    recorded_benchmark(tmp_path)
+    path = tmp_path / "out" / "class_maps" / "a.npy"
+    path.write_bytes(damage(path.read_bytes()))
+    before = files(tmp_path / "out")
+    with pytest.raises(ValueError, match=r"class_maps/a\.npy .* damaged: delete it"):
+        recorded_benchmark(tmp_path)
+    assert files(tmp_path / "out") == before
+    path.unlink()
+    assert [run.class_map is None for run in recorded_benchmark(tmp_path)] == [
+        *(True, True),
+        *(False, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"split": True},
+        {"n_train": "30"},
+        {"n_train": 30.5},
+        {"scores": None},
+        {"scores": {"overall_accuracy": "high"}},
+        {"per_class_accuracy": [0.5]},
+        {"per_class_accuracy": 0.5},
+        {"fit_seconds": None},
+        {"fit_seconds": 1e999},
+        {"environment": {"python": 3}},
+        {"class_map": [[1]]},
+        {"of_another": 1},
+    ],
+    ids=str,
+)
+def test_a_run_of_other_fields_is_named_and_stays_as_it_is(tmp_path, change):
+    recorded_benchmark(tmp_path)
+    results = tmp_path / "out" / "runs.jsonl"
+    entries = [json.loads(line) for line in results.read_text().splitlines()]
+    entries[2] |= change
+    for entry in entries:
+        del entry["crc32"]
+    results.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    before = files(tmp_path / "out")
+    with pytest.raises(ValueError, match=r"runs\.jsonl"):
+        recorded_benchmark(tmp_path)
+    assert files(tmp_path / "out") == before
 
 
 def test_a_half_written_run_is_repeated_and_no_other(tmp_path):
@@ -411,6 +477,8 @@ def test_a_benchmark_of_format_1_goes_on_where_it_stood(tmp_path):
     runs = recorded_benchmark(tmp_path)
     results = tmp_path / "out" / "runs.jsonl"
     settings, *entries = map(json.loads, results.read_text().splitlines()[:-1])
+    for entry in (settings, *entries):
+        del entry["crc32"]
     old = [settings | {"format": 1}, *(entry | entry.pop("scores", {}) for entry in entries)]
     results.write_text("".join(json.dumps(entry) + "\n" for entry in old))
     repair(tmp_path / "notes", "b 1")

@@ -1,5 +1,7 @@
 """What the classifiers take, and what they say of what they cannot take."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -478,3 +480,35 @@ def test_a_bad_input_leaves_no_fit_behind(new, pixels):
     with pytest.raises(NotFittedError):
         model.predict(X)
     assert not hasattr(model, "classes_")
+
+
+# Values of any size
+
+
+@both
+@pytest.mark.parametrize("form", ["patches", "array", "spectra"])
+def test_a_large_offset_takes_nothing_of_the_differences(new, pixels, form):
+    X, y = pixels
+    values = np.round(X.scene.cube * 100)
+    model = new(validation="random")
+    found = []
+    for offset in (0, 1e9):
+        scene = Scene(values + offset, X.scene.labels)
+        held = scene.pixels(X.rows, X.cols)
+        if form == "patches":
+            held = patches_of(held, 5)
+        elif form == "array":
+            held = np.asarray(held)[:, :, np.newaxis, np.newaxis]
+        found.append(probabilities(model, held, y))
+        restored = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(restored.predict_proba(held), found[-1])
+    np.testing.assert_allclose(*found, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
+def test_values_that_the_weights_type_holds_are_standardised_in_it(pixels, dtype):
+    X, y = pixels
+    cube = (X.scene.cube * 1000).astype(dtype)
+    cube[:, :, 0] = 30000  # a constant band is no large offset
+    model = res_net().fit(Scene(cube, X.scene.labels).pixels(X.rows, X.cols), y)
+    assert model.net_.input_dtype == torch.float32

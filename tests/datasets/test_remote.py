@@ -1,5 +1,6 @@
 """Fetchers, against a server on this machine that behaves as badly as the real ones."""
 
+import errno
 import hashlib
 import inspect
 import logging
@@ -95,6 +96,25 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content[:10])
         self.server.sent_some.set()
         self.server.closing.wait(20)
+
+    def drip(self, content):
+        """Never silent for long, and never done."""
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.closing.wait(0.05):
+            self.wfile.write(b"x")
+
+    def drip_headers(self, content):
+        self.wfile.write(b"HTTP/1.0 200 OK\r\nX-Slow: ")
+        while not self.server.closing.wait(0.05):
+            self.wfile.write(b"x")
+
+    def never_end(self, content):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(content)
+        while not self.server.closing.is_set():
+            self.wfile.write(bytes(1000))
 
     def wrong_bytes(self, content):
         self.send(b"<html>Please enable JavaScript</html>")
@@ -279,8 +299,8 @@ def test_what_was_complete_before_a_failure_is_kept_and_not_asked_for_again(
 
 
 def test_an_interrupted_download_leaves_nothing(serve, home, monkeypatch):
-    def interrupt(downloader, url, path, pooch):
-        path.write_bytes(b"half")
+    def interrupt(downloader, url, file, pooch):
+        file.write(b"half")
         raise KeyboardInterrupt
 
     serve("good")
@@ -312,6 +332,37 @@ def test_a_file_has_its_name_only_when_it_is_complete(serve, files, home, monkey
         server.closing.set()
         fetching.result()
     assert contents(home) == files
+
+
+@pytest.mark.parametrize("manner", ["drip", "drip headers"])
+def test_a_server_that_drips_is_left(serve, files, home, monkeypatch, manner):
+    serve(manner, "good")
+    monkeypatch.setattr(download, "TIMEOUT", 0.5)
+    fetch_salinas_a(home)
+    assert contents(home) == files
+
+
+@pytest.mark.parametrize("labels_hash", [True, False])
+def test_a_server_that_sends_more_than_the_file_is_left_at_once(
+    serve, files, home, monkeypatch, caplog, labels_hash
+):
+    monkeypatch.setattr(download, "LARGEST", 2000)
+    serve("never end", "good", labels_hash=labels_hash)
+    fetch_salinas_a(home)
+    assert contents(home) == files
+    assert "it sends more than the 1,000 bytes that the file may have" in caplog.text
+
+
+def test_a_full_disk_is_not_blamed_on_the_sources(serve, server, home, monkeypatch):
+    def refuse(received, chunk):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    serve("good", "good")
+    monkeypatch.setattr(download._Received, "write", refuse)
+    with pytest.raises(OSError, match=r"No space left on device: .*Small\.mat"):
+        fetch_salinas_a(home)
+    assert len(server.asked) == 1
+    assert contents(home) == {}
 
 
 def test_two_threads_may_fetch_the_same_scene(serve, files, home):

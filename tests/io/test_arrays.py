@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.io import savemat
 
 from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io.readers._numpy import read_npy
 
 CUBE = np.arange(4 * 5 * 3, dtype=np.int16).reshape(4, 5, 3)
 LABELS = np.arange(20, dtype=np.uint8).reshape(4, 5) % 4
@@ -307,9 +310,77 @@ def test_a_cube_of_nan_alone_is_refused(tmp_path):
         read_scene(tmp_path / "nothing.npy")
 
 
-def test_a_numpy_file_is_mapped_and_not_read(tmp_path):
-    np.save(tmp_path / "field.npy", CUBE)
-    assert isinstance(read_scene(tmp_path / "field.npy").cube, np.memmap)
+@settings(deadline=None, max_examples=50)
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3),
+    order=st.sampled_from("CF"),
+    dtype=st.sampled_from(["i2", ">i4", "f4", ">f8", "u1"]),
+    data=st.data(),
+)
+def test_any_window_of_a_numpy_file_is_that_of_its_array(
+    tmp_path_factory, shape, order, dtype, data
+):
+    path = tmp_path_factory.mktemp("numpy") / "field.npy"
+    array = np.arange(np.prod(shape)).astype(dtype).reshape(shape, order=order)
+    np.save(path, array)
+    source = read_npy(path)
+    assert not source.is_in_memory
+    edges = [
+        sorted(data.draw(st.sets(st.integers(0, size), min_size=2, max_size=2)))
+        for size in shape[:2]
+    ]
+    rows, cols = (slice(*pair) for pair in edges)
+    bands = np.array(sorted(data.draw(st.sets(st.integers(0, shape[2] - 1), min_size=1))))
+    np.testing.assert_array_equal(source.values(rows, cols, bands), array[rows, cols][:, :, bands])
+    np.testing.assert_array_equal(source.whole(bands), array[:, :, bands])
+
+
+def test_a_small_numpy_scene_stays_as_it_was_when_its_file_is_overwritten(tmp_path):
+    path = tmp_path / "field.npy"
+    np.save(path, CUBE)
+    scene = read_scene(path)
+    with path.open("r+b") as file:
+        file.truncate(100)
+    np.testing.assert_array_equal(scene.cube, CUBE)
+
+
+@pytest.mark.parametrize("change", [-1, 1, 100])
+def test_a_numpy_file_whose_size_is_not_what_its_header_says_is_refused(tmp_path, change):
+    path = tmp_path / "field.npy"
+    np.save(path, CUBE)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size + change)
+    with pytest.raises(ValueError, match=r"field\.npy .* header describes 248 bytes"):
+        read_scene(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (4, 5, 3}",
+        "{'descr': '<i2',\n  'fortran_order': False,\n 'shape': (4, 5, 3)",
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (99999999999999999999, 5, 3)}",
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (-4, -5, 3)}",
+        "{'descr': '<i2', 'fortran_order': False, 'shape': (4, 5, 3, 0)}",
+        "(((((((((((",
+        "",
+    ],
+)
+def test_a_header_of_numpy_that_makes_no_sense_is_told_with_the_file(tmp_path, header):
+    path = tmp_path / "field.npy"
+    text = header.encode()
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(120))
+    with pytest.raises(ValueError, match=r"field\.npy"):
+        read_scene(path)
+
+
+def test_an_archive_that_would_take_more_than_the_memory_is_refused(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "field.npz", cube=np.zeros((100, 100, 100)))
+    savemat(tmp_path / "field.mat", {"cube": np.zeros((100, 100, 100))}, do_compression=True)
+    monkeypatch.setattr("sklearn_hsiode._memory.machine_memory", lambda: 7e6)
+    for name in ("field.npz", "field.mat"):
+        with pytest.raises(ValueError, match=rf"{name} would take .* memory"):
+            read_scene(tmp_path / name)
 
 
 def test_labels_may_be_an_array(files):

@@ -1,3 +1,5 @@
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -24,3 +26,21 @@ def test_a_map_is_read_back_only_where_it_is_to_be_verified(tmp_path, monkeypatc
     assert modes == (["w", "r"] if verify else ["w"])
     with opened(path) as file:
         np.testing.assert_array_equal(file.read(1), values)
+
+
+def test_names_of_classes_are_whole_whatever_they_hold(tmp_path):
+    names = {1: "two\nlines", 2: "\x00\x1b", 3: "\ud800", 4: "<&>", 5: "Wälder"}
+    classes = np.arange(1, 6)
+    transform = rasterio.Affine(30, 0, 0, 0, -30, 0)
+    scene = Scene(np.zeros((1, 5, 1)), classes[None], transform=transform)
+    path = tmp_path / "map.tif"
+    about = {"bands": ["\x00class"], "dtype": "uint8", "nodata": 0}
+    categories = {label: (name, (0, 0, 0)) for label, name in names.items()}
+    with MapWriter(path, scene, categories=categories, **about) as writer:
+        writer.write((slice(0, 1), slice(0, 5)), classes[None])
+    shown = [r"two\nlines", r"\x00\x1b", r"\ud800", "<&>", "Wälder"]
+    with rasterio.open(path) as file:
+        assert file.descriptions == (r"\x00class",)
+        assert [file.tags(1)[f"class_{label}"] for label in classes] == shown
+    sidecar = ElementTree.parse(tmp_path / "map.tif.aux.xml")
+    assert [name.text for name in sidecar.iter("Category")][1:] == shown

@@ -32,14 +32,14 @@ def test_every_format_holds_the_same_scene(tmp_path, write):
 
 
 @pytest.mark.parametrize(
-    ("package", "extra"), [("rasterio", "raster"), ("h5py", "matlab"), ("fiona", "vector")]
+    ("package", "extra"), [("rasterio", "raster"), ("h5py", "matlab"), ("pyogrio", "vector")]
 )
 def test_a_package_that_is_not_installed_is_named(tmp_path, write, monkeypatch, package, extra):
     scene = write.tif(tmp_path / "field.tif", write.cube())
     labels = None
     if package == "h5py":
         scene = write.matlab_73(tmp_path / "field.mat", cube=write.cube())
-    if package == "fiona":
+    if package == "pyogrio":
         labels = tmp_path / "gt.gpkg"
         labels.touch()
     monkeypatch.setitem(sys.modules, package, None)

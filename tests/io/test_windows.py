@@ -337,6 +337,20 @@ def test_a_large_file_is_opened_without_being_read(tmp_path, write):
     assert scene.window(slice(19990, 20000), slice(990, 1000)).shape == (10, 10, 50)
 
 
-def test_a_large_numpy_file_stays_mapped(tmp_path, write, by_window):
-    np.save(tmp_path / "field.npy", write.cube())
-    assert isinstance(read_scene(tmp_path / "field.npy").cube, np.memmap)
+@pytest.mark.parametrize("change", ["cut", "overwritten", "replaced"])
+def test_a_file_that_changes_after_it_was_opened_is_told_of(files, in_file, change):
+    window = slice(0, 2), slice(0, 2)
+    in_file.window(*window)
+    path = in_file.files[0]
+    content = path.read_bytes()
+    if change == "cut":
+        with path.open("r+b") as file:
+            file.truncate(len(content) // 2)
+    elif change == "overwritten":
+        path.write_bytes(content[:-8] + bytes(8))
+    else:
+        path.unlink()
+        path.write_bytes(content * 2)
+    for read in (lambda: in_file.window(*window), lambda: in_file.cube):
+        with pytest.raises(ValueError, match=rf"{path.name} has changed since it was opened"):
+            read()

@@ -15,7 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from skorch import NeuralNet, NeuralNetClassifier
 
-from sklearn_hsiode import ODENetClassifier, PatchNetClassifier, load_model, save_model
+from sklearn_hsiode import (
+    ODENetClassifier,
+    PatchExtractor,
+    PatchNetClassifier,
+    load_model,
+    save_model,
+)
 from sklearn_hsiode.persistence import describe_model
 from sklearn_hsiode.persistence._archive import SMALL
 from sklearn_hsiode.persistence._model_file import ABOUT, HASH, LARGEST_ABOUT, MODEL
@@ -350,7 +356,7 @@ def without(name):
         (set_to("batch_size", 10**9), "batch_size"),
         (set_to("batch_size", "small"), "batch_size"),
         (set_to("n_filters", 10**5), "n_filters"),
-        (set_to("n_filters", 60_000), "weights"),
+        (set_to("n_filters", 4000), "weights"),
         (set_to("n_steps", 10**9), "n_steps"),
         (set_to("lr", float("nan")), "lr"),
         (set_to("solver", "magic"), "solver"),
@@ -406,6 +412,7 @@ def test_bands_that_are_a_type_are_refused(pixels, tmp_path):
         {"wavelengths": [1.0]},
         {"wavelengths": ["red"] * 8},
         {"wavelengths": [float("nan")] * 8},
+        {"wavelengths": [-1.0] * 8},
         {"dropped_bands": "all"},
         {"versions": 1},
     ],
@@ -414,6 +421,22 @@ def test_bands_that_are_a_type_are_refused(pixels, tmp_path):
 def test_facts_that_are_not_those_of_the_model_are_refused(saved, facts):
     rewrite(saved, **facts)
     assert_refused(saved, rf"damaged.*{next(iter(facts))}")
+
+
+@pytest.mark.parametrize(
+    "strange", [500.0, [500.0], [-1.0] * 8, [float("nan")] * 8, "red"], ids=str
+)
+def test_wavelengths_in_a_part_that_are_not_of_its_bands_are_refused(pixels, tmp_path, strange):
+    model = make_pipeline(PatchExtractor(3), ode()).fit(*pixels)
+    path = save_model(model, tmp_path / "my.model")
+
+    def change(schema, parts):
+        new = array(parts, np.array(strange))
+        put(attributes(schema, "PatchExtractor")[0], "wavelengths_in_", new)
+
+    edit(path, change)
+    with pytest.raises(ValueError, match=r"my\.model holds no fitted estimator: wavelengths"):
+        load_model(path)
 
 
 # Archives

@@ -27,7 +27,9 @@ def chosen(path: Path, found: Found, variable: str | None, grid: CubeSource | No
     held = ", ".join(f"{name} {shape}" for name, (shape, _) in found.items()) or "nothing"
     if variable is not None:
         if variable not in fitting:
-            raise ValueError(f"{path} holds no {what} called {variable!r}: it holds {held}.")
+            raise ValueError(
+                f"{path} holds no {what} called {variable!r}: it holds {held}. See {argument}."
+            )
         return variable
     if len(fitting) > 1:  # a text may be as long as a raster is wide
         fitting = {name for name in fitting if found[name][1].startswith(NUMBERS)} or fitting

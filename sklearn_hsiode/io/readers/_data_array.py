@@ -25,6 +25,11 @@ def is_data_array(thing: Any) -> bool:
     return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
 
 
+def is_dataset(thing: Any) -> bool:
+    """True where something is an xarray.Dataset, to all appearances."""
+    return all(hasattr(thing, name) for name in ("data_vars", "dims", "coords", "attrs"))
+
+
 def read_data_array(array: Any) -> ArraySource:
     """The image in a DataArray of dimensions y, x and band, in any order.
 
@@ -64,7 +69,8 @@ def _wavelengths(array: Any, band: Any) -> dict[str, Any]:
         return {}
     centres, widths = along_bands[name], along_bands.get("fwhm")
     unit = centres.attrs.get("units")
-    return dict(in_nanometres(centres.values, () if widths is None else widths.values, unit))
+    given = () if widths is None else widths.values
+    return dict(in_nanometres("The DataArray", centres.values, given, unit))
 
 
 def _georeference(array: Any, y: Any, x: Any) -> tuple[Any, Any, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode.io.readers._numbers import number
 from sklearn_hsiode.io.readers._raster import (
     RasterSource,
     bad_bands,
@@ -15,16 +17,39 @@ from sklearn_hsiode.io.readers._raster import (
     raster_source,
     read_raster,
 )
+from sklearn_hsiode.io.readers._reading import reading
+from sklearn_hsiode.io.readers._stored import BANDS, COLS, ROWS, StoredSource
 from sklearn_hsiode.io.readers._wavelengths import in_nanometres
+
+logger = logging.getLogger(__name__)
 
 # Suffixes that ENVI files come with; other files may have some of them as well.
 OF_ENVI_ALONE = (".bil", ".bip", ".bsq", ".raw", ".envi", ".rfl", ".rdn")
 DATA_SUFFIXES = ("", ".img", ".dat", ".bin", *OF_ENVI_ALONE)
-INTERLEAVES = ("bil", "bip", "bsq")
-# Bytes of a value of each data type; 6 and 9 are complex.
-BYTES = {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 9: 16, 12: 2, 13: 4, 14: 8, 15: 8}
+AXES = {"bil": (ROWS, BANDS, COLS), "bip": (ROWS, COLS, BANDS), "bsq": (BANDS, ROWS, COLS)}
+# The type of each data type; 6 and 9 are complex.
+TYPES = {
+    1: "u1",
+    2: "i2",
+    3: "i4",
+    4: "f4",
+    5: "f8",
+    6: "c8",
+    9: "c16",
+    12: "u2",
+    13: "u4",
+    14: "i8",
+    15: "u8",
+}
+LINE = 10_000  # characters of a line at which GDAL stops to read the header
+HEADER = 16  # mebibytes, many times what 20,000 bands take
 
 Header = dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EnviSource(StoredSource, RasterSource):
+    """An image of ENVI's, whose values are read as its header says they lie."""
 
 
 def read_envi(path: Path) -> RasterSource:
@@ -34,19 +59,50 @@ def read_envi(path: Path) -> RasterSource:
     """
     pair = envi_files(path)
     if pair is not None:
-        header, data = pair
-        _check_sizes(header, data)
-        with opened_raster(data, "ENVI") as file:
-            return raster_source(data, file, header=header, **_about_bands(header, file))
+        return _read_pair(*pair)
     try:
         return read_raster(path)
     except ValueError as error:
         if path.suffix.lower() in DATA_SUFFIXES:
             raise FileNotFoundError(
                 f"{path} has no ENVI header beside it ({path.stem}.hdr), and is of no other"
-                " kind that rasterio knows."
+                f" kind that rasterio knows, or damaged: {error}"
             ) from error
         raise
+
+
+def _read_pair(header: Path, data: Path) -> RasterSource:
+    with reading(header, "an ENVI header"):
+        fields = _fields(header)
+        shape, stored = _layout(header, fields, data)
+    with opened_raster(data, "ENVI") as file:
+        read = (file.height, file.width, file.count), np.dtype(file.dtypes[0])
+        if read != (shape, stored.newbyteorder("=")):
+            raise ValueError(
+                f"{header} is read differently by GDAL, as {file.height} lines x {file.width}"
+                f" samples x {file.count} bands of {file.dtypes[0]}: write each of its fields"
+                " on a line of its own."
+            )
+        about = _about_bands(header, fields, file.count, stored)
+        is_placed = any(fields.get(key) for key in ("map_info", "coordinate_system_string"))
+        if is_placed and file.crs is None and "arbitrary" not in fields.get("map_info", "").lower():
+            logger.warning(
+                "%s has a map info or coordinate system string that is not understood: its scene,"
+                " and maps of it, have no CRS.",
+                header,
+            )
+        about |= {"header": header, "has_mask": data.with_name(f"{data.name}.msk").is_file()}
+        if _number(header, fields, "file_compression", "0", int):
+            return raster_source(data, file, **about)
+        start = _number(header, fields, "header_offset", "0", int)
+        return raster_source(
+            *(data, file, EnviSource),
+            **about,
+            start=start,
+            axes=AXES[fields["interleave"].lower()],
+            stored=stored,
+            kind="an ENVI image",
+        )
 
 
 def envi_files(path: Path) -> tuple[Path, Path] | None:
@@ -68,56 +124,108 @@ def envi_files(path: Path) -> tuple[Path, Path] | None:
     return None if header is None else (header, path)
 
 
-def _check_sizes(path: Path, data: Path) -> None:
-    """Raise ValueError unless a header is complete and describes its data file.
+def _fields(path: Path) -> Header:
+    """Fields of a header by their names in lower case."""
+    if path.stat().st_size > HEADER * 2**20:
+        raise ValueError(f"{path} is no ENVI header: it has more than {HEADER} MiB.")
+    text = path.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff \n\r")
+    if text[:4].lower() != "envi" or "\0" in text:
+        raise ValueError(f"{path} is no ENVI header: it must be text whose first line is ENVI.")
+    if max(map(len, text.split("\n"))) >= LINE:
+        raise ValueError(
+            f"{path} has a line of {LINE:,} characters or more, where GDAL stops to read: break"
+            " the lists in it into lines."
+        )
+    fields: Header = {}
+    lines = iter(text.split("\n")[1:])
+    for line in lines:
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip() or not name.isascii():
+            if line.strip() and not line.lstrip().startswith(";"):
+                logger.warning("%s has a line that is not read: %.80r", path, line)
+            continue
+        parts = [value]
+        while "{" in value and "}" not in parts[-1]:
+            try:
+                parts.append(next(lines))
+            except StopIteration:
+                raise ValueError(f"{path} ends within the list of {name.strip()}.") from None
+        key = "_".join(name.lower().split())
+        if key in fields:
+            raise ValueError(f"{path} gives {name.strip()} twice: leave one of them.")
+        fields[key] = " ".join(parts).strip()
+    return fields
+
+
+def _layout(path: Path, fields: Header, data: Path) -> tuple[tuple[int, int, int], np.dtype]:
+    """Lines, samples and bands, and the type of values, of a header that describes its data file.
 
     GDAL does not tell the fields of a header that it refuses, and reads files of a wrong size.
     """
-    header = _numbers_and_words(path)
     rows, cols, bands, kind = (
-        _number(path, header, key) for key in ("lines", "samples", "bands", "data type")
+        _number(path, fields, key, kind=int) for key in ("lines", "samples", "bands", "data_type")
     )
-    interleave = header.get("interleave", "").lower()
-    if interleave not in INTERLEAVES:
+    if min(rows, cols, bands) < 1:
+        raise ValueError(f"{path} has {rows} lines, {cols} samples and {bands} bands.")
+    interleave = fields.get("interleave", "").lower()
+    if interleave not in AXES:
         raise ValueError(
-            f"{path} names the interleave {interleave!r}, but it must be one of"
-            f" {', '.join(INTERLEAVES)}."
+            f"{path} names the interleave {interleave!r}, but it must be one of {', '.join(AXES)}."
         )
-    if kind not in BYTES:
-        raise ValueError(f"{path} names the data type {kind}, but ENVI has {[*BYTES]}.")
-    offset = _number(path, header, "header offset", "0")
-    expected, actual = offset + rows * cols * bands * BYTES[kind], data.stat().st_size
-    if _number(path, header, "file compression", "0") == 0 and actual != expected:
+    if kind not in TYPES:
+        raise ValueError(f"{path} names the data type {kind}, but ENVI has {[*TYPES]}.")
+    order = _number(path, fields, "byte_order", "0", int)
+    if order not in (0, 1):
+        raise ValueError(
+            f"{path} names the byte order {order}, but it must be 0 (little-endian) or 1."
+        )
+    offset = _number(path, fields, "header_offset", "0", int)
+    dtype = np.dtype(TYPES[kind]).newbyteorder(">" if order else "<")
+    expected, actual = offset + rows * cols * bands * dtype.itemsize, data.stat().st_size
+    is_compressed = _number(path, fields, "file_compression", "0", int) != 0
+    if offset < 0 or (actual != expected and not is_compressed):
         raise ValueError(
             f"{path} describes {expected} bytes ({rows} lines x {cols} samples x {bands} bands of"
             f" data type {kind} after {offset} bytes), but {data.name} has {actual}: mend the"
             " header, or copy the file again."
         )
+    return (rows, cols, bands), dtype
 
 
-def _numbers_and_words(path: Path) -> Header:
-    """Fields of a header, in lower case, that are no lists in braces."""
-    text = path.read_text(encoding="utf-8", errors="replace").lower()
-    if not text.lstrip("\ufeff \n\r").startswith("envi"):
-        raise ValueError(f"{path} is no ENVI header: its first line must be ENVI.")
-    fields = re.findall(r"^[ \t]*(.+?)[ \t]*=(.*)", re.sub(r"\{[^}]*\}", "", text), re.MULTILINE)
-    return {key: value.strip() for key, value in fields}
-
-
-def _about_bands(path: Path, file: Any) -> dict[str, Any]:
+def _about_bands(path: Path, fields: Header, bands: int, dtype: np.dtype) -> dict[str, Any]:
     """Wavelengths, widths, bad bands, gains and names of values, where the header has them."""
-    header = {key.lower(): value for key, value in file.tags(ns="ENVI").items()}
-    bands = file.count
-    wavelengths, widths = (_list(path, header, key, bands) for key in ("wavelength", "fwhm"))
-    about: dict[str, Any] = in_nanometres(wavelengths, widths, header.get("wavelength_units"))
-    if multipliers := _list(path, header, "bbl", bands):
-        about["bad"] = bad_bands(multipliers)
-    factor = _number(path, header, "reflectance_scale_factor", "1", float)
-    if factor not in (0.0, 1.0):
+    wavelengths, widths = (_list(path, fields, key, bands) for key in ("wavelength", "fwhm"))
+    about: dict[str, Any] = in_nanometres(path, wavelengths, widths, fields.get("wavelength_units"))
+    if multipliers := _list(path, fields, "bbl", bands):
+        about["bad"] = bad_bands(path, multipliers)
+    factor = _number(path, fields, "reflectance_scale_factor", "1")
+    if factor == 0:
+        raise ValueError(
+            f"{path} has reflectance scale factor = 0, by which nothing can be divided: write 1"
+            " where values are not scaled."
+        )
+    if factor != 1:
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)
-    names = enumerate(_list(path, header, "class_names"))
+    ignored = _number(path, fields, "data_ignore_value", "0")  # GDAL reads as much as is a number
+    if dtype.kind in "iu" and not np.isfinite(ignored):
+        raise ValueError(f"{path} has data ignore value = {ignored}, which is none of {dtype}.")
+    _check_map_info(path, fields)
+    names = enumerate(_list(path, fields, "class_names"))
     about["class_names"] = {value: name for value, name in names if value} or None
     return about
+
+
+def _check_map_info(path: Path, fields: Header) -> None:
+    """Raise ValueError for a map info that GDAL would take for another one."""
+    text = " ".join(fields.get("map_info", "").split())
+    if not text.isprintable() or "\ufffd" in text:
+        raise ValueError(f"{path} has a map info with characters that are no text.")
+    projection, *places = _list(path, fields, "map_info") or [""]
+    for place in places[:6]:
+        _number(path, {"map_info": place}, "map_info")
+    has_hemisphere = len(places) < 8 or places[7].lower() in ("north", "south")
+    if projection.lower() == "utm" and not has_hemisphere:
+        raise ValueError(f"{path} has a map info with {places[7]!r}, where North or South must be.")
 
 
 def _is_envi(header: Path) -> bool:
@@ -140,21 +248,26 @@ def _data_file(header: Path) -> Path:
 
 
 def _number(
-    path: Path, header: Header, key: str, default: str | None = None, kind: type = int
+    path: Path, fields: Header, key: str, default: str | None = None, kind: type = float
 ) -> Any:
-    text, called = header.get(key, default), key.replace("_", " ")
+    text, called = fields.get(key, default), key.replace("_", " ")
     if text is None:
         raise ValueError(f"{path} does not say {called} = ..., which an ENVI header must.")
     try:
-        return kind(text)
+        return number(text, kind)
     except ValueError as error:
         what = "whole number" if kind is int else "number"
-        raise ValueError(f"{path} has {called} = {text}, which is no {what}.") from error
+        raise ValueError(f"{path} has {called} = {text[:50]}, which is no {what}.") from error
 
 
-def _list(path: Path, header: Header, key: str, length: int | None = None) -> list[str]:
-    text = header.get(key, "").strip("{} \t\r\n")
-    values = [value.strip() for value in text.split(",")] if text else []
+def _list(path: Path, fields: Header, key: str, length: int | None = None) -> list[str]:
+    text = fields.get(key, "{}")
+    if not text:
+        raise ValueError(f"{path} gives {key.replace('_', ' ')}, but nothing as its value.")
+    inside = text.removeprefix("{").removesuffix("}")
+    if "{" in inside or "}" in inside:
+        raise ValueError(f"{path} has more than one list in {key.replace('_', ' ')}.")
+    values = [value.strip() for value in inside.split(",")] if inside.strip() else []
     if values and length is not None and len(values) != length:
         raise ValueError(f"{path} lists {len(values)} values as {key} for {length} bands.")
     return values

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
 
+from sklearn_hsiode._memory import require_memory
 from sklearn_hsiode.io.readers._arrays import chosen
+from sklearn_hsiode.io.readers._matlab_tags import NUMERIC, Variable, variables
+from sklearn_hsiode.io.readers._reading import reading
 from sklearn_hsiode.io.readers._source import ArraySource, CubeSource, some_bands
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,8 +31,9 @@ class Matlab73Source(CubeSource):
     def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
         first, last = int(bands[0]), int(bands[-1])
         with _opened(self.path) as file:
-            layers = file[self.variable][first : last + 1, cols, rows]
-        return some_bands(layers.transpose(2, 1, 0), bands - first)
+            array = file[self.variable]
+            layers = array[first : last + 1, cols, rows] if array.ndim == 3 else array[cols, rows]
+        return some_bands(np.atleast_3d(layers.T), bands - first)
 
 
 def read_matlab(
@@ -39,38 +47,79 @@ def read_matlab(
 
 
 def _read_5(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSource:
-    listed = _loaded(path, scipy.io.whosmat)
-    found = {name: (tuple(map(int, shape)), kind) for name, shape, kind in listed}
-    name = chosen(path, found, variable, grid)
-    array = _loaded(path, scipy.io.loadmat, variable_names=[name])[name]
-    return ArraySource(path=path, array=np.asarray(array))
+    """Read a file of version 5, or of version 4, which has a zero among its first four bytes."""
+    with reading(path, "a MATLAB file"):
+        with path.open("rb") as file:
+            listed = _variables_4(path) if 0 in file.read(4) else variables(path)
+        name = chosen(path, {one.name: (one.shape, one.kind) for one in listed}, variable, grid)
+        kind, n_bytes = next((one.kind, one.n_bytes) for one in listed if one.name == name)
+        if [one.name for one in listed].count(name) > 1:
+            raise ValueError(f"{path} holds {name!r} more than once: save one of them.")
+        if kind not in NUMERIC:
+            what = "a cube must be real numbers" if grid is None else "labels must be whole numbers"
+            raise TypeError(f"{path} holds {kind} values, but {what}: save such.")
+        require_memory(path, n_bytes)
+        array = scipy.io.loadmat(path, variable_names=[name])[name]
+        return ArraySource(path=path, array=np.asarray(array))
 
 
-def _loaded(path: Path, read: Any, **options: Any) -> Any:
-    try:
-        return read(path, **options)
-    except Exception as error:  # scipy raises whatever a damaged file leads it to
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB file, and may be damaged: {error}"
-        ) from error
+def _variables_4(path: Path) -> list[Variable]:
+    listed = scipy.io.whosmat(path)
+    return [Variable(name, tuple(map(int, shape)), kind, 0) for name, shape, kind in listed]
 
 
 def _read_73(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSource:
     with _opened(path) as file:
-        arrays = {name: value for name, value in file.items() if hasattr(value, "shape")}
+        arrays = {name: file[name] for name in file if _is_array(file, name)}
         found = {name: (array.shape[::-1], _kind(array)) for name, array in arrays.items()}
         name = chosen(path, found, variable, grid)
-        array = file[name]
-        if grid is not None:
-            return ArraySource(path=path, array=array[()].T)
-        return Matlab73Source(
+        array = arrays[name]
+        source = Matlab73Source(
             path=path,
-            shape=array.shape[::-1],
+            shape=(*array.shape[::-1], 1)[:3],
             dtype=array.dtype,
             block_rows=array.chunks[-1] if array.chunks else 1,
             block_cols=array.chunks[-2] if array.chunks else 1,
             variable=name,
         )
+        _check_storage(path, array)
+        return source
+
+
+def _check_storage(path: Path, array: Any) -> None:
+    """Raise ValueError for impossible blocks, and warn of those that are not there."""
+    n_blocks, n_stored = 1, int(array.id.get_storage_size() >= array.nbytes)
+    if array.chunks is not None:
+        block_bytes = prod(array.chunks) * array.dtype.itemsize
+        require_memory(path, block_bytes)
+        n_blocks = prod(-(-size // of) for size, of in zip(array.shape, array.chunks, strict=True))
+        places = set()
+
+        def check(block: Any) -> None:
+            corner = np.array(block.chunk_offset)
+            is_in_place = (corner < array.shape).all() and not (corner % array.chunks).any()
+            if not is_in_place or (block.filter_mask and block.size < block_bytes):
+                raise ValueError(f"the block of {array.name} at {block.chunk_offset} is damaged")
+            places.add(block.chunk_offset)
+
+        array.id.chunk_iter(check)
+        n_stored = len(places)
+    if n_stored < n_blocks:
+        logger.warning(
+            "%s lacks %d of the %d blocks of %s, which are read as zeros: unless it was written in"
+            " parts, it is damaged.",
+            *(path, n_blocks - n_stored, n_blocks, array.name.strip("/")),
+        )
+
+
+def _is_array(file: Any, name: str) -> bool:
+    """True for an array that lies in this file, and is not read from another one."""
+    from h5py import Dataset, HardLink
+
+    if not isinstance(file.get(name, getlink=True), HardLink):
+        return False
+    held = file[name]
+    return isinstance(held, Dataset) and not held.external and not held.is_virtual
 
 
 def _kind(array: Any) -> str:
@@ -88,11 +137,6 @@ def _opened(path: Path) -> Iterator[Any]:
             f"{path} is a MATLAB 7.3 file, which is read with h5py: pip install"
             " 'sklearn-hsiode[matlab]', or save it with -v7 in MATLAB."
         ) from error
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} cannot be read as a MATLAB 7.3 file: {error}. Write it again, or save it"
-            " with -v7 in MATLAB."
-        ) from error
+    kind = "a MATLAB 7.3 file (if it is whole, save it with -v7 in MATLAB)"
+    with reading(path, kind), h5py.File(path, "r") as file:
+        yield file

@@ -3,78 +3,85 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_hsiode._memory import require_memory
 from sklearn_hsiode.io.readers._arrays import chosen
-from sklearn_hsiode.io.readers._source import ArraySource, CubeSource, some_bands
+from sklearn_hsiode.io.readers._reading import reading
+from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
+from sklearn_hsiode.io.readers._stored import BANDS, COLS, ROWS, StoredSource
+
+NPY = "a NumPy file"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NumpySource(CubeSource):
-    """An image in a ``.npy`` file, memory-mapped."""
+class Header(NamedTuple):
+    """What an array in a NumPy file is, and where its values begin."""
 
-    def values(self, rows: slice, cols: slice, bands: np.ndarray) -> np.ndarray:
-        return some_bands(_mapped(self.path)[rows, cols], bands)
+    shape: tuple[int, ...]
+    is_fortran: bool
+    dtype: np.dtype
+    start: int
 
-    def whole(self, bands: np.ndarray) -> np.ndarray:
-        return some_bands(_mapped(self.path), bands)
+    @property
+    def n_bytes(self) -> int:
+        """Size of the values."""
+        return prod(self.shape) * self.dtype.itemsize
 
 
 def read_npy(path: Path, *, grid: CubeSource | None = None) -> CubeSource:
     """The image, or the labels on the grid of one, in a ``.npy`` file."""
-    array = _mapped(path)
-    chosen(path, {"an array": (array.shape, array.dtype.name)}, None, grid)
-    if grid is not None:
-        return ArraySource(path=path, array=np.array(array))
-    return NumpySource(path=path, shape=array.shape, dtype=array.dtype)
+    with reading(path, NPY), path.open("rb") as file:
+        header = _header(file)
+        expected, actual = header.start + header.n_bytes, path.stat().st_size
+        if expected != actual:
+            raise ValueError(f"its header describes {expected} bytes, but it has {actual}")
+    chosen(path, {"an array": (header.shape, header.dtype.name)}, None, grid)
+    return StoredSource(
+        path=path,
+        shape=(*header.shape, 1)[:3],  # type: ignore[arg-type]
+        dtype=header.dtype,
+        start=header.start,
+        axes=(BANDS, COLS, ROWS) if header.is_fortran else (ROWS, COLS, BANDS),
+        stored=header.dtype,
+        kind=NPY,
+        block_rows=header.shape[0] if header.is_fortran else 1,
+    )
 
 
 def read_npz(
     path: Path, *, variable: str | None = None, grid: CubeSource | None = None
 ) -> CubeSource:
     """The image, or the labels on the grid of one, in a ``.npz`` file."""
-    with _archive(path) as archive:
-        found = {name: _described(archive.zip, f"{name}.npy") for name in archive.files}
-    name = chosen(path, found, variable, grid)
-    with _archive(path) as archive:
-        return ArraySource(path=path, array=archive[name])
+    with reading(path, "a NumPy archive"), path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("it is no archive")
+        with np.load(file, allow_pickle=False) as archive:
+            headers = {name: _member(archive.zip, f"{name}.npy") for name in archive.files}
+            found = {name: (header.shape, header.dtype.name) for name, header in headers.items()}
+            name = chosen(path, found, variable, grid)
+            require_memory(path, headers[name].n_bytes)
+            return ArraySource(path=path, array=archive[name])
 
 
-def _described(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], str]:
-    """Shape and type of an array in an archive, of which only the header is read."""
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0
-        if version != (1, 0):
-            read = np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
-    return shape, dtype.name
+def _member(archive: zipfile.ZipFile, name: str) -> Header:
+    with archive.open(name) as file:
+        header = _header(file)
+    expected, actual = header.start + header.n_bytes, archive.getinfo(name).file_size
+    if expected != actual and not header.dtype.hasobject:
+        raise ValueError(f"the header of {name} describes {expected} bytes, but it has {actual}")
+    return header
 
 
-def _mapped(path: Path) -> np.memmap:
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path} cannot be read as a NumPy file, and may be damaged: {error}"
-        ) from error
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[Any]:
-    try:
-        # NumPy itself leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise ValueError("it is no archive")
-            yield archive
-    except Exception as error:  # a damaged archive leads zipfile and zlib to many
-        raise ValueError(
-            f"{path} cannot be read as a NumPy archive, and may be damaged: {error}"
-        ) from error
+def _header(file: Any) -> Header:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        read = np.lib.format.read_array_header_2_0
+    shape, is_fortran, dtype = read(file)
+    if min(shape, default=0) < 0:
+        raise ValueError(f"its shape is {shape}")
+    return Header(shape, is_fortran, dtype, file.tell())

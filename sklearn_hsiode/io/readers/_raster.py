@@ -5,18 +5,34 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
+from sklearn_hsiode._memory import SMALL_FILE
+from sklearn_hsiode.io.readers._numbers import number
+from sklearn_hsiode.io.readers._reading import MESSAGE, listening, reading
 from sklearn_hsiode.io.readers._source import CubeSource
+from sklearn_hsiode.io.readers._tiff import check_blocks
 from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
 
+# Warnings of GDAL behind which nothing is lost.
+HARMLESS = (
+    "is not a Longitude/X dimension",  # netCDF
+    "is not a Latitude/Y dimension",
+    "is not a Time or Vertical dimension",
+    "No 1D variable is indexed by dimension",
+    "not the same as the one from the EPSG registry",  # the file's own definition counts
+    "doesn't match SamplesPerPixel",  # bands beyond red, green and blue, which are read
+    "Nonstandard tile",
+)
 CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
 
 
@@ -49,7 +65,10 @@ class RasterSource(CubeSource):
 def read_raster(path: Path) -> RasterSource:
     """The image in a file, of which only the header is read."""
     with opened_raster(path) as file:
-        return raster_source(path, file, **_tagged(file))
+        source = raster_source(path, file, **_tagged(path, file))
+        if source.driver == "GTiff":
+            check_blocks(path, checksums=source.n_bytes <= SMALL_FILE * 2**20)
+        return source
 
 
 @contextmanager
@@ -62,22 +81,49 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
             f"{path} is read with rasterio: pip install 'sklearn-hsiode[raster]'. Without it"
             " there are .mat, .npy and .npz."
         ) from error
-    try:
+    kind = "any of .mat, .npy, .npz, ENVI, GeoTIFF and what else rasterio opens"
+    with reading(path, kind), listening() as messages, ExitStack() as opened:
+        _check_sidecar(path)
+        opened.enter_context(rasterio.Env())
         with warnings.catch_warnings():
             # A file without a georeference is a scene without one.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            file = rasterio.open(path, driver=driver)
-        with file:
-            yield file
-    except rasterio.errors.RasterioError as error:
-        raise ValueError(
-            f"{path} cannot be read, and is damaged or of another kind than .mat, .npy, .npz, ENVI,"
-            f" GeoTIFF and what else rasterio opens: {error}"
-        ) from error
+            file = opened.enter_context(_reader()(str(path), driver=driver))
+        yield file
+        loss = [text for text in messages if not any(known in text for known in HARMLESS)]
+        if loss:
+            raise ValueError(
+                f"{path} cannot be read as a whole, and may be damaged: GDAL says"
+                f" {'; '.join(dict.fromkeys(loss))[:MESSAGE]}. Copy it again, or write it anew"
+                " with gdal_translate."
+            )
 
 
-def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
-    """The image in a file that is open, and what else is known about each of its bands."""
+@cache
+def _reader() -> type:
+    """Rasterio's reader, which looks each band up in a list that it makes anew each time."""
+    from rasterio.io import DatasetReader
+
+    class Reader(DatasetReader):
+        @property
+        def indexes(self) -> range:
+            return range(1, self.count + 1)
+
+    return Reader
+
+
+def _check_sidecar(path: Path) -> None:
+    """Raise ValueError for a file that tells of another one and is damaged, which GDAL ignores."""
+    sidecar = path.with_name(f"{path.name}.aux.xml")
+    if sidecar.is_file():
+        with reading(sidecar, "the XML of GDAL's about an image"):
+            ElementTree.parse(sidecar)
+
+
+def raster_source(
+    path: Path, file: Any, source: type[RasterSource] = RasterSource, **about: Any
+) -> RasterSource:
+    """The image in a file that is open, and what else is known about it and each of its bands."""
     from rasterio.enums import ColorInterp, MaskFlags
 
     alpha = [color == ColorInterp.alpha for color in file.colorinterp]
@@ -85,7 +131,8 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
     if not indexes:
         names = ", ".join(file.subdatasets) or "none"
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
-    dtype = np.result_type(*(file.dtypes[i - 1] for i in indexes))
+    dtypes, nodatavals = file.dtypes, file.nodatavals  # which rasterio makes anew each time
+    dtype = np.result_type(*{dtypes[i - 1] for i in indexes})
     if file.crs is None and file.gcps[0]:
         logger.warning(
             "%s has ground control points instead of a CRS and transform, and maps of it will have"
@@ -94,13 +141,15 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
         )
     no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
     nodata = tuple(
-        no_value if value is None else value for value in (file.nodatavals[i - 1] for i in indexes)
+        no_value if value is None else value for value in (nodatavals[i - 1] for i in indexes)
     )
+    if "has_mask" not in about:
+        about["has_mask"] = MaskFlags.per_dataset in file.mask_flag_enums[0]
     of_bands: dict[str, Any] = {
         key: value[[i - 1 for i in indexes]] if isinstance(value, np.ndarray) else value
         for key, value in {**_scaled(file), **about}.items()
     }
-    return RasterSource(
+    return source(
         path=path,
         shape=(file.height, file.width, len(indexes)),
         dtype=dtype,
@@ -111,12 +160,11 @@ def raster_source(path: Path, file: Any, **about: Any) -> RasterSource:
         block_cols=max(width for _, width in file.block_shapes),
         driver=file.driver,
         indexes=indexes,
-        has_mask=MaskFlags.per_dataset in file.mask_flag_enums[0],
         **of_bands,
     )
 
 
-def _tagged(file: Any) -> dict[str, Any]:
+def _tagged(path: Path, file: Any) -> dict[str, Any]:
     """Wavelengths, widths, bad bands and names of values, as tags tell them."""
     tags = [_lowered(file.tags(i)) for i in file.indexes]
     names = {
@@ -126,28 +174,23 @@ def _tagged(file: Any) -> dict[str, Any]:
     }
     about: dict[str, Any] = {"class_names": names or None}
     unit = next((tag["wavelength_units"] for tag in tags if "wavelength_units" in tag), None)
-    about |= in_nanometres(
-        [tag.get("wavelength") for tag in tags], [tag.get("fwhm") for tag in tags], unit
-    )
+    centres, widths = [tag.get("wavelength") for tag in tags], [tag.get("fwhm") for tag in tags]
+    about |= in_nanometres(path, centres, widths, unit)
     if "wavelengths" not in about:  # GDAL has a place of its own for them
         tags_of_gdal = [file.tags(i, ns="IMAGERY") for i in file.indexes]
         centres = [tag.get("CENTRAL_WAVELENGTH_UM") for tag in tags_of_gdal]
         widths = [tag.get("FWHM_UM") for tag in tags_of_gdal]
-        about |= in_nanometres(centres, widths, "um")
-    about["bad"] = bad_bands([tag.get("bbl") for tag in tags])
+        about |= in_nanometres(path, centres, widths, "um")
+    about["bad"] = bad_bands(path, [tag.get("bbl") for tag in tags])
     return about
 
 
-def bad_bands(multipliers: Sequence[str | None]) -> np.ndarray:
+def bad_bands(path: Path, multipliers: Sequence[str | None]) -> np.ndarray:
     """Boolean array, True where the multiplier of a band, if it has one, is zero."""
-
-    def is_zero(text: str | None) -> bool:
-        try:
-            return text is not None and float(text) == 0
-        except ValueError:
-            return False
-
-    return np.array([is_zero(text) for text in multipliers], dtype=bool)
+    try:
+        return np.array([text is not None and number(text) == 0 for text in multipliers])
+    except ValueError as error:
+        raise ValueError(f"{path} marks bad bands (bbl) with no number: {error}") from error
 
 
 def _scaled(file: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -11,7 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._memory import FILE_BLOCK, n_items
+from sklearn_hsiode._arguments import Constraints, Integer, check
+from sklearn_hsiode._memory import FILE_BLOCK, n_items, require_memory
+from sklearn_hsiode._validation import as_array, shown
+
+LARGEST = 1e18  # gains beyond this or its inverse make values of 32 bits overflow or vanish
+OF_SOURCES: Constraints = {
+    "path": [Path],
+    "class_names": [Mapping, None],
+    "block_rows": [Integer(1)],
+    "block_cols": [Integer(1)],
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,12 +71,24 @@ class CubeSource(ABC):
     block_cols: int = 1
 
     def __post_init__(self) -> None:
+        given = {name: getattr(self, name) for name in OF_SOURCES}
+        check(type(self).__name__, OF_SOURCES, **given)
         for name in ("wavelengths", "fwhm", "bad", "nodata", "gains", "offsets"):
             value = getattr(self, name)
-            if value is not None and np.shape(value) != (self.shape[2],):
+            if value is not None and as_array(name, value).shape != (self.shape[2],):
                 raise ValueError(
                     f"{self.path} has {self.shape[2]} bands, but its {name} are of shape"
-                    f" {np.shape(value)}: give one value for each band, or None."
+                    f" {as_array(name, value).shape}: give one value for each band, or None."
+                )
+        if self.gains is not None and self.offsets is not None:
+            sizes = np.abs(self.gains)
+            is_usable = (sizes >= 1 / LARGEST) & (sizes <= LARGEST) & (abs(self.offsets) <= LARGEST)
+            if not is_usable.all():
+                band = np.flatnonzero(~is_usable)[0]
+                raise ValueError(
+                    f"{self.path} declares that values are scaled by {self.gains[band]} and shifted"
+                    f" by {self.offsets[band]} (band {band + 1}), with which they vanish or"
+                    " overflow: mend its scale factor."
                 )
 
     @abstractmethod
@@ -114,6 +136,7 @@ class CubeSource(ABC):
 
     def whole(self, bands: np.ndarray) -> np.ndarray:
         """All values of some bands, scaled."""
+        require_memory(self.path, prod(self.shape[:2]) * len(bands) * self.scaled_dtype.itemsize)
         cube = np.empty((*self.shape[:2], len(bands)), dtype=self.scaled_dtype)
         for rows, cols in self.blocks(len(bands)):
             cube[rows, cols] = self.scaled(self.values(rows, cols, bands), bands)
@@ -141,16 +164,29 @@ class CubeSource(ABC):
 
     def scaled(self, values: np.ndarray, bands: np.ndarray) -> np.ndarray:
         """Stored values as reflectance, say, where the file tells how."""
-        if self.gains is None or self.offsets is None:
+        if self.gains is None:
             return values
         scaled = np.empty(values.shape, dtype=self.scaled_dtype)
         for i, band in enumerate(bands):
-            scaled[:, :, i] = values[:, :, i] * self.gains[band] + self.offsets[band]
+            scaled[:, :, i] = self._scaled_layer(values[:, :, i], band)
         return scaled
 
+    def _scaled_layer(self, layer: np.ndarray, band: int) -> np.ndarray:
+        if self.gains is None or self.offsets is None:
+            return layer
+        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite then is masked
+            scaled = layer * self.gains[band] + self.offsets[band]
+            return scaled.astype(self.scaled_dtype, copy=False)
+
     def holds_data(self, layer: np.ndarray, band: int) -> np.ndarray:
-        """Boolean raster, True where the stored values of a band are neither nodata nor NaN."""
-        good = np.isfinite(layer) if layer.dtype.kind == "f" else np.ones(layer.shape, dtype=bool)
+        """Boolean raster, True where the stored values of a band are neither nodata nor NaN.
+
+        Nor may they be infinite, as they are or once they are scaled.
+        """
+        if layer.dtype.kind == "f":
+            good = np.isfinite(self._scaled_layer(layer, band))
+        else:
+            good = np.ones(layer.shape, dtype=bool)
         nodata = None if self.nodata is None else self.nodata[band]
         is_nan = nodata != nodata  # which is out already
         return good if nodata is None or is_nan else good & (layer != nodata)
@@ -204,10 +240,12 @@ class ArraySource(CubeSource):
     """
 
     array: np.ndarray
-    shape: tuple[int, int, int] = (0, 0, 0)
-    dtype: np.dtype = field(default=np.dtype(float))
+    shape: tuple[int, int, int] = field(init=False)
+    dtype: np.dtype = field(init=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.array, np.ndarray):
+            raise TypeError(f"array must be an array, got {shown(self.array)}.")
         if self.array.ndim not in (2, 3):
             raise ValueError(
                 f"{self.path} holds an array of shape {self.array.shape}, but an image has the"

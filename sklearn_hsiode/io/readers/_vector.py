@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import reprlib
+from itertools import compress
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode.io.readers._features import Features
+from sklearn_hsiode.io.readers._geojson import read_geojson
+from sklearn_hsiode.io.readers._ogr import read_ogr
 from sklearn_hsiode.io.readers._raster import read_raster
+from sklearn_hsiode.io.readers._reading import reading
 from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
 
 BEYOND = 2**63  # the first whole number that 64 bits do not hold
 SHAPES = ("Polygon", "MultiPolygon", "Point", "MultiPoint")
+DEGREES = (360.001, 90.001)  # of a longitude and a latitude, of either sign, with some slack
+FARTHEST = 2**31  # pixels from the image, as far as GDAL counts
 
 
 def read_vector(
@@ -29,21 +37,32 @@ def read_vector(
         if path.suffix.lower() == ".gpkg":
             return read_raster(path)
         raise ValueError(f"{path} holds polygons or points, not an image: pass it as labels.")
-    from rasterio.features import rasterize
-
     if grid.crs is None or grid.transform is None:
         raise ValueError(
             f"{grid.path} has no CRS and transform, so that {path} cannot be laid over it: give"
             " the labels as a raster of its shape."
         )
-    geometries, values = _read(path, grid, class_column)
-    codes, names = _coded(path, class_column, values)
+    try:
+        import shapely
+        from rasterio.features import rasterize
+
+        with reading(path, "polygons or points"):
+            features = _features(path, class_column)
+    except ImportError as error:
+        raise ImportError(
+            f"{path} is read with {error.name}: pip install 'sklearn-hsiode[vector]'."
+        ) from error
+    shapes = features.geometries
+    there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    geometries = _on_grid(path, shapes[there], features.crs or grid.crs, grid)
+    codes, names = _coded(path, class_column, list(compress(features.values, there)))
     # Places in a list of the codes are rasterised, since a code may be beyond what GDAL burns.
     known, places = np.unique(np.array([0, *codes], dtype=np.int64), return_inverse=True)
     raster = np.full(grid.shape[:2], places[0], dtype=np.int32)
     pairs = [pair for pair in zip(geometries, places[1:].tolist(), strict=True) if known[pair[1]]]
     if pairs:
-        rasterize(pairs, out=raster, transform=grid.transform)
+        with reading(path, "polygons or points"):
+            rasterize(pairs, out=raster, transform=grid.transform)
     labels = known[raster]
     if not labels.any():
         raise ValueError(
@@ -56,73 +75,51 @@ def read_vector(
     )
 
 
-def _read(
-    path: Path, grid: CubeSource, class_column: str | None
-) -> tuple[list[dict[str, Any]], list[Any]]:
-    """Geometries in the CRS of the grid, and what the column holds for each."""
-    try:
-        import fiona
-    except ImportError as error:
-        raise ImportError(
-            f"{path} is read with fiona: pip install 'sklearn-hsiode[vector]'."
-        ) from error
-    try:
-        layers = {}
-        for layer in fiona.listlayers(path):
-            with fiona.open(path, layer=layer) as file:
-                layers[layer] = list(file.schema["properties"])
-        layer = _layer_with(path, layers, class_column)
-        with fiona.open(path, layer=layer) as file:
-            crs = file.crs_wkt
-            features = [feature for feature in file if feature.geometry is not None]
-    except (fiona.errors.FionaError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as polygons or points: {error}") from error
-    other = {feature.geometry.type for feature in features} - set(SHAPES)
-    if other:
+def _on_grid(path: Path, geometries: np.ndarray, crs: Any, grid: CubeSource) -> np.ndarray:
+    """Geometries in the CRS of the grid, and in two dimensions."""
+    import shapely
+    from rasterio.warp import transform
+
+    types = {geometry.geom_type for geometry in geometries}
+    if not types <= set(SHAPES):
         raise ValueError(
-            f"{path} holds geometries of type {', '.join(sorted(other))}, but labels are polygons"
-            " or points: take the others out."
+            f"{path} holds geometries of type {', '.join(sorted(types - set(SHAPES)))}, but labels"
+            " are polygons or points: take the others out."
         )
-    geometries = [feature.geometry.__geo_interface__ for feature in features]
-    values = [feature.properties[class_column] for feature in features]
-    return _reprojected(geometries, crs, grid), values
-
-
-def _layer_with(path: Path, layers: dict[str, list[str]], column: str | None) -> str:
-    having = [layer for layer, columns in layers.items() if column in columns]
-    columns = ", ".join(dict.fromkeys(name for names in layers.values() for name in names))
-    if column is None:
+    points = shapely.get_coordinates(geometries)
+    if not np.isfinite(points).all():
+        raise ValueError(f"{path} has coordinates that are NaN or infinite.")
+    strange = (np.abs(points) > DEGREES).any(axis=1)
+    if crs.is_geographic and strange.any():
+        x, y = points[strange.argmax()]
         raise ValueError(
-            f"Say with class_column=... (--class-column on the command line) which column of {path}"
-            f" holds the classes: it has {columns or 'none'}."
+            f"{path} has coordinates such as {x:.10g}, {y:.10g}, which are no degrees, but {crs}"
+            " has degrees (a GeoJSON is in EPSG:4326 unless it says otherwise): give it the CRS"
+            " that they are in (ogr2ogr -a_srs does)."
         )
-    if not having:
-        raise ValueError(f"{path} has no column {column!r}: it has {columns or 'none'}.")
-    if len(having) > 1:
+    if crs != grid.crs and len(points):
+        with reading(path, f"polygons or points in {crs}"):
+            points = np.transpose(transform(crs, grid.crs, *points.T))
+    matrix = np.reshape(grid.transform[:6], (2, 3))
+    places = np.abs(np.linalg.solve(matrix[:, :2], points.T - matrix[:, 2:]))
+    if not (places < FARTHEST).all():
         raise ValueError(
-            f"{path} has the column {column!r} in the layers {', '.join(having)}: save the one"
-            " that holds the labels as a file of its own."
+            f"{path} has coordinates {places.max():.3g} pixels away from {grid.path}: its CRS is"
+            " another than it says, or it is damaged."
         )
-    return having[0]
+    return shapely.set_coordinates(shapely.force_2d(geometries), points)
 
 
-def _reprojected(
-    geometries: list[dict[str, Any]], crs: str, grid: CubeSource
-) -> list[dict[str, Any]]:
-    from rasterio.crs import CRS
-    from rasterio.warp import transform_geom
-
-    source = CRS.from_wkt(crs) if crs else grid.crs
-    if source == grid.crs or not geometries:
-        return geometries
-    return list(transform_geom(source, grid.crs, geometries))
+def _features(path: Path, class_column: str | None) -> Features:
+    is_geojson = path.suffix.lower() in (".geojson", ".json")
+    return (read_geojson if is_geojson else read_ogr)(path, class_column)
 
 
 def _coded(
-    path: Path, column: str | None, values: Iterable[Any]
+    path: Path, column: str | None, values: list[Any]
 ) -> tuple[list[int], dict[Any, str] | None]:
     """Classes as integers, with their names where they are names."""
-    values = [None if value != value else value for value in values]  # NaN is nothing
+    values = [None if isinstance(value, float) and isnan(value) else value for value in values]
     given = [value for value in values if value is not None and value != ""]
     if given and all(isinstance(value, str) for value in given):
         codes = {name: code for code, name in enumerate(sorted(set(given)), start=1)}
@@ -132,6 +129,6 @@ def _coded(
         if not is_number or value != int(value):
             raise TypeError(
                 f"The column {column!r} of {path} holds neither whole numbers (of 64 bits) nor"
-                f" names throughout: it holds {value!r}."
+                f" names throughout: it holds {reprlib.repr(value)}."
             )
     return [int(value or 0) for value in values], None

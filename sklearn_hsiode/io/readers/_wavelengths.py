@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode.io.readers._numbers import number
+
 logger = logging.getLogger(__name__)
 
 # How files spell the units that they use, and what to multiply with.
@@ -20,12 +22,14 @@ LONGEST_IN_MICROMETRES = 100.0  # numbers without a unit below this are no nanom
 
 
 def in_nanometres(
-    wavelengths: Iterable[Any], widths: Iterable[Any] = (), unit: str | None = None
+    where: object, wavelengths: Iterable[Any], widths: Iterable[Any] = (), unit: str | None = None
 ) -> dict[str, np.ndarray]:
     """Wavelengths and widths of bands in nanometres, as far as they are known.
 
     Parameters
     ----------
+    where : object
+        What they are read from, for warnings.
     wavelengths, widths : iterable of float, str or None
         One number per band.
     unit : str or None
@@ -40,7 +44,7 @@ def in_nanometres(
     Examples
     --------
     >>> from sklearn_hsiode.io.readers._wavelengths import in_nanometres
-    >>> in_nanometres(["0.45", "2.5"], unit="Micrometers")
+    >>> in_nanometres("field.hdr", ["0.45", "2.5"], unit="Micrometers")
     {'wavelengths': array([ 450., 2500.])}
     """
     wavelengths, widths = list(wavelengths), list(widths)
@@ -53,9 +57,11 @@ def in_nanometres(
     known = {name: numbers for name, numbers in given.items() if numbers is not None}
     for name, values in (("wavelengths", wavelengths), ("fwhm", widths)):
         if name not in known and any(value is not None for value in values):
-            logger.warning("Not every band has a positive number in %s: all are left out.", name)
+            logger.warning(
+                "%s: Not every band has a positive number in %s: all are left out.", where, name
+            )
     if known and factor is None:
-        logger.info("Wavelengths of unit %s are left out.", unit)
+        logger.warning("%s: Wavelengths of unit %s are left out.", where, unit)
         return {}
     # 0.45 micrometres are 450 nanometres, not 450.00000000000006.
     return {name: np.round(numbers * factor, 9) for name, numbers in known.items()}
@@ -64,7 +70,7 @@ def in_nanometres(
 def _numbers(values: Iterable[Any]) -> np.ndarray | None:
     """Positive numbers, or None where one of them is not, or there are none."""
     try:
-        numbers = np.array([float(value) for value in values])
+        numbers = np.array([number(value) for value in values])
     except (TypeError, ValueError):
         return None
     is_known = numbers.size and np.isfinite(numbers).all() and (numbers > 0).all()

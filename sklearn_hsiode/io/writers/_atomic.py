@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import platform
+import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from uuid import NAMESPACE_DNS, uuid4, uuid5
+
+from filelock import FileLock, Timeout
+
+PREFIX = ".hsiode-unfinished-"  # of the hidden folders in which files are written
+MOVES = f"{PREFIX}moves"  # the one in which files that belong together are moved
+HOST = uuid5(NAMESPACE_DNS, platform.node()).hex[:8]
+OLD = 24 * 3600  # seconds after which the folder of another machine is swept
+LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
+# Numbers of errors of the disk, of which Python does not always tell the file.
+OF_WRITING = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EIO, errno.ENAMETOOLONG),
+)
 
 
 @contextmanager
-def complete_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside the path, and move the file into place when it is written.
+def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
+    """Write a file in a hidden folder beside its place, and move it there when it is complete.
+
+    Of several threads or processes that write the same file, the last one to be ready wins. A
+    process that is killed leaves its hidden folder, of which it no longer holds the lock: the
+    next file that is written to the same place sweeps it away, that of another machine after a
+    day.
 
     Parameters
     ----------
     path : path
         Where the file is to be; what lies there stays until the new one is complete.
+    *beside : path
+        Files in the same folder that belong to this one. They are written beside the unfinished
+        one, under their own names, and moved with it; one that is not written is removed.
 
     Yields
     ------
@@ -24,20 +50,87 @@ def complete_file(path: str | Path) -> Iterator[Path]:
 
     Raises
     ------
+    ValueError
+        When the path holds a null byte.
     FileNotFoundError
         When there is no folder for the file.
     IsADirectoryError
         When the path is a folder itself.
+    OSError
+        When the path is a device, say, the disk is full, or the folder cannot be written to. The
+        error has the path of the file.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r} cannot be the name of a file.")
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file.")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no regular file: name one.")
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    _sweep(folder)
+    hidden = folder / f"{PREFIX}{HOST}-{uuid4().hex}"
     try:
-        yield unfinished
-        unfinished.replace(path)
+        with _owned(hidden):
+            yield hidden / path.name
+            # Nobody else's files come between those that belong together.
+            with _owned(folder / MOVES) if beside else nullcontext():
+                for name in (*(file.name for file in beside), path.name):
+                    _move(hidden / name, folder / name)
+    except OSError as error:
+        told = error.filename
+        is_hidden = told is not None and str(told).startswith(str(hidden))
+        if error.errno and (is_hidden or (told is None and error.errno in OF_WRITING)):
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        raise
+
+
+@contextmanager
+def _owned(hidden: Path) -> Iterator[None]:
+    """Make a folder and hold the lock in it; remove it in the end."""
+    lock = FileLock(hidden / LOCK, thread_local=False)
+    while not lock.is_locked:
+        with suppress(FileExistsError):
+            hidden.mkdir()
+        try:
+            lock.acquire()
+        except (FileNotFoundError, FileExistsError):
+            continue  # it was swept before it was locked
+        except (OSError, NotImplementedError):
+            break  # the file system has no locks, and nothing is swept there
+    try:
+        yield
     finally:
-        unfinished.unlink(missing_ok=True)
+        shutil.rmtree(hidden, ignore_errors=True)
+        lock.release()
+        if os.name == "nt":  # where a file that is open, such as the lock, cannot be removed
+            shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the hidden folders in which nobody writes any more.
+
+    Not every file system tells other machines of a lock, so theirs must be old as well.
+    """
+    for hidden in folder.glob(f"{PREFIX}*"):
+        is_ours = hidden.name.startswith((f"{PREFIX}{HOST}-", MOVES))
+        if not is_ours and time.time() - _last_written(hidden) < OLD:
+            continue
+        with suppress(OSError, Timeout), FileLock(hidden / LOCK, timeout=0):
+            shutil.rmtree(hidden)
+
+
+def _last_written(hidden: Path) -> float:
+    times = [time.time()]
+    with suppress(OSError):
+        times = [path.stat().st_mtime for path in (hidden, *hidden.iterdir())]
+    return max(times)
+
+
+def _move(source: Path, target: Path) -> None:
+    if source.exists():
+        source.replace(target)
+    else:
+        target.unlink(missing_ok=True)

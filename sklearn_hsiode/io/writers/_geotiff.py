@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from zlib import crc32
 
 import numpy as np
 
+from sklearn_hsiode._markup import visible
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers._atomic import complete_file
 
@@ -44,12 +46,14 @@ class MapWriter:
 
     Raises
     ------
+    ValueError
+        When the name of the file is not UTF-8.
     FileExistsError
         When the file exists and is not to be replaced.
     ImportError
         Without rasterio.
     OSError
-        When what is read back is not what was written; nothing is left of the file then.
+        When what is read back is not what was written; the file is then as it was before.
     """
 
     def __init__(
@@ -65,10 +69,17 @@ class MapWriter:
         verify: bool = True,
     ) -> None:
         self.path = Path(path)
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        if shown != str(path):
+            raise ValueError(
+                f"The name {shown} is not UTF-8, which rasterio needs: choose another."
+            )
         self.verify = verify
         self._written: list[tuple[Any, int]] = []
-        self.bands = bands
-        self.categories = categories or {}
+        self.bands = [visible(band) for band in bands]
+        self.categories = {
+            value: (visible(name), color) for value, (name, color) in (categories or {}).items()
+        }
         if self.path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
         rows, cols = scene.shape[:2]
@@ -90,14 +101,10 @@ class MapWriter:
 
     def __enter__(self) -> MapWriter:
         with ExitStack() as stack:
-            unfinished = stack.enter_context(complete_file(self.path))
             # Beside it lies what GDAL and QGIS read the names of values from.
             sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
-            if self.categories:
-                names = stack.enter_context(complete_file(sidecar))
-                self._category_names().write(names, encoding="utf-8")
-            else:
-                stack.push(partial(_remove_stale, sidecar))
+            unfinished = stack.enter_context(complete_file(self.path, sidecar))
+            stack.push(partial(self._write_names, unfinished.with_name(sidecar.name)))
             if self.verify:
                 stack.push(partial(self._check_file, unfinished))  # once it is closed
             self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
@@ -139,7 +146,7 @@ class MapWriter:
             is_whole = False
         if not is_whole:
             raise OSError(
-                f"{self.path} could not be written, and nothing is left of it: is the disk full?"
+                f"{self.path} could not be written, and is as it was before: is the disk full?"
             )
 
     def _describe(self) -> None:
@@ -156,15 +163,17 @@ class MapWriter:
             }
             self._file.write_colormap(1, {int(self.profile["nodata"]): (0, 0, 0, 0), **colors})
 
-    def _category_names(self) -> ElementTree.ElementTree[ElementTree.Element]:
+    def _write_names(self, path: Path, kind: type[BaseException] | None, *_: Any) -> None:
         """GDAL's auxiliary metadata: a name for each value from 0 on."""
+        if kind is not None or not self.categories:
+            return
         dataset = ElementTree.Element("PAMDataset")
         band = ElementTree.SubElement(dataset, "PAMRasterBand", band="1")
         names = ElementTree.SubElement(band, "CategoryNames")
         for value in range(max(self.categories) + 1):
             name, _ = self.categories.get(value, ("", None))
             ElementTree.SubElement(names, "Category").text = name
-        return ElementTree.ElementTree(dataset)
+        ElementTree.ElementTree(dataset).write(path, encoding="utf-8")
 
 
 def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
@@ -178,12 +187,6 @@ def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         return rasterio.open(path, mode, **profile)
-
-
-def _remove_stale(path: Path, kind: type[BaseException] | None, *_: Any) -> None:
-    """Remove what described an earlier map of the same name, once the new one is complete."""
-    if kind is None:
-        path.unlink(missing_ok=True)
 
 
 def _checksum(layers: np.ndarray) -> int:
