@@ -182,6 +182,7 @@ def test_what_gdal_says_outside_of_reading_is_logged_as_before(caplog):
         ({"wavelength": "{1, 2, 3, 4, 5, 6} bbl = {1, 1}"}, "more than one list in wavelength"),
         ({"map_info": "{UTM, 1, 1, 0, 9, 30, 30, 33, North, WGS-84, units=\x05}"}, "no text"),
         ({"data_ignore_value": "inf"}, "which is none of int16"),
+        ({"bbl": "{1, 1, nan, 1, 1, 1}"}, "bad bands .* NaN"),
         ({"bbl": ""}, "gives bbl, but nothing"),
         ({"wavelength": "{1, 2, 3"}, "ends within the list of wavelength"),
         ({"bands ": 7}, "gives bands twice"),
@@ -192,6 +193,14 @@ def test_what_gdal_says_outside_of_reading_is_logged_as_before(caplog):
 def test_a_header_means_what_it_says_or_is_refused(tmp_path, write, fields, message):
     header = write.envi(tmp_path / "field.hdr", write.cube(), **fields)
     with pytest.raises(ValueError, match=rf"field\.hdr.*{message}"):
+        read_scene(header)
+
+
+@pytest.mark.parametrize("size", ["0", "2.8e-309", "inf", "nan"])
+def test_pixels_without_a_size_are_refused(tmp_path, write, size):
+    place = f"{{UTM, 1, 1, 0, 9, {size}, 30, 33, North, WGS-84}}"
+    header = write.envi(tmp_path / "field.hdr", write.cube(), map_info=place)
+    with pytest.raises(ValueError, match=r"field\.img has pixels without a size: its transform is"):
         read_scene(header)
 
 
@@ -245,6 +254,9 @@ def test_a_header_of_blanks_is_refused(tmp_path, write, blanks):
     [
         ({"wavelength": "{1, 2, 3, 4, 5, 6}", "wavelength_units": "nanofeet"}, "left out"),
         ({"wavelength": "{1, 2, 3, 4, 5, 1_6}"}, "left out"),
+        ({"comment": "a field } of some crop"}, "a line that is not read"),
+        ({"byte order }}": 0}, "a line that is not read"),
+        ({"class_names": "{a, b\ufffd}"}, "not UTF-8"),
         ({"comment": "a field\nof some crop"}, "a line that is not read"),
     ],
 )

@@ -141,7 +141,8 @@ def _fields(path: Path) -> Header:
     lines = iter(text.split("\n")[1:])
     for line in lines:
         name, equals, value = line.partition("=")
-        if not equals or not name.strip() or not name.isascii():
+        is_field = equals and name.strip() and name.isascii() and not set(name) & set("{}")
+        if not is_field or value.count("}") > value.count("{"):
             if line.strip() and not line.lstrip().startswith(";"):
                 logger.warning("%s has a line that is not read: %.80r", path, line)
             continue
@@ -216,6 +217,8 @@ def _about_bands(path: Path, fields: Header, bands: int, dtype: np.dtype) -> dic
     if dtype.kind in "iu" and not np.isfinite(ignored):
         raise ValueError(f"{path} has data ignore value = {ignored}, which is none of {dtype}.")
     _check_map_info(path, fields)
+    if "\ufffd" in fields.get("class_names", ""):
+        logger.warning("%s has class names with characters that are not UTF-8.", path)
     names = enumerate(_list(path, fields, "class_names"))
     about["class_names"] = {value: name for value, name in names if value} or None
     return about

@@ -163,6 +163,10 @@ def raster_source(
             " neither: gdalwarp gives it both.",
             path,
         )
+    sizes = np.abs(file.transform[:6])
+    if not np.isfinite(sizes).all() or abs(file.transform.determinant) < np.finfo(float).tiny:
+        transform = tuple(file.transform[:6])
+        raise ValueError(f"{path} has pixels without a size: its transform is {transform}.")
     no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
     nodata = tuple(
         no_value if value is None else value for value in (nodatavals[i - 1] for i in indexes)
@@ -212,9 +216,12 @@ def _tagged(path: Path, file: Any) -> dict[str, Any]:
 def bad_bands(path: Path, multipliers: Sequence[str | None]) -> np.ndarray:
     """Boolean array, True where the multiplier of a band, if it has one, is zero."""
     try:
-        return np.array([text is not None and number(text) == 0 for text in multipliers])
+        numbers = np.array([1 if text is None else number(text) for text in multipliers], float)
     except ValueError as error:
         raise ValueError(f"{path} marks bad bands (bbl) with no number: {error}") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{path} marks bad bands (bbl) with NaN or infinity.")
+    return np.asarray(numbers == 0)
 
 
 def _scaled(file: Any) -> dict[str, Any]:
