@@ -40,6 +40,7 @@ REMARKS = (
     *("hostcomputer", "make", "model", "pagename", "richtiffiptc", "photoshop", "iccprofile"),
     *("xmlpacket", "resolutionunit", "xresolution", "yresolution", "geoasciiparams"),
 )
+SMALLEST_PIXEL = 1e-100  # in squares of the CRS's unit
 CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
 
 
@@ -164,7 +165,7 @@ def raster_source(
             path,
         )
     sizes = np.abs(file.transform[:6])
-    if not np.isfinite(sizes).all() or abs(file.transform.determinant) < np.finfo(float).tiny:
+    if not np.isfinite(sizes).all() or abs(file.transform.determinant) < SMALLEST_PIXEL:
         transform = tuple(file.transform[:6])
         raise ValueError(f"{path} has pixels without a size: its transform is {transform}.")
     no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
