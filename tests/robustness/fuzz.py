@@ -77,7 +77,9 @@ class Kind:
 
 KINDS = {
     "files": Kind("Images and labels", FORMATS, whole, judge_file, keep_file),
-    "models": Kind("Model files", models.MODELS, models.whole, models.judge, models.keep),
+    "models": Kind(
+        *("Model files", models.MODELS, models.whole, models.judge, models.keep, models.GOOD),
+    ),
     "arguments": Kind(
         *("Odd arguments", arguments.NAMES, lambda _: arguments.prepare(), judge_argument),
         *(

@@ -94,8 +94,8 @@ def read_map() -> dict[str, Any]:
 def read_benchmark() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(Path("of-benchmark").rglob("*") if Path("of-benchmark").exists() else []):
-        if path.name.startswith(".") or path.is_dir():
-            continue
+        if path.is_dir() or any(part.startswith(".") for part in path.parts):
+            continue  # files that are not finished lie in hidden folders
         if path.suffix == ".jsonl":
             whole, _, _ = path.read_text().rpartition("\n")  # the last line may be torn
             entries = [json.loads(line) for line in whole.splitlines()]
