@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
     validate_parameter_constraints,
 )
+from torch import OutOfMemoryError
 
 __all__ = [
     "JOBS",
@@ -34,6 +35,7 @@ __all__ = [
     "StrOptions",
     "check",
     "checked",
+    "jobs_of",
     "naming",
 ]
 
@@ -99,10 +101,18 @@ class Path(Options):
 
 #: A path of a file or a folder.
 PATH: list[Any] = [Path()]
-# OpenMP ends the process where the system refuses it a thread.
-MOST_JOBS = max(64, 4 * cpu_count())
-#: A number of jobs, as joblib has it: negative ones count back from all cores.
-JOBS = [Integer(None, -1), Integer(1, MOST_JOBS), None]
+
+
+def jobs_of(n_cores: int) -> list[Any]:
+    """Constraint of a number of jobs, as joblib has it: negative ones count back from all cores.
+
+    OpenMP ends the process where the system refuses it a thread.
+    """
+    return [Integer(None, -1), Integer(1, max(64, 4 * n_cores)), None]
+
+
+#: A number of threads, or of processes, of this machine.
+JOBS = jobs_of(cpu_count())
 
 
 def check(who: str, constraints: Constraints, **arguments: Any) -> None:
@@ -147,7 +157,10 @@ an int in the range [1, inf). Got True instead.
 
         @wraps(function)
         def checking(*args: Any, **kwargs: Any) -> Any:
-            given = parameters.bind(*args, **kwargs)
+            try:
+                given = parameters.bind(*args, **kwargs)
+            except TypeError:  # Python says it better
+                return function(*args, **kwargs)
             given.apply_defaults()
             check(who, constraints, **{name: given.arguments[name] for name in constraints})
             return function(*args, **kwargs)
@@ -157,8 +170,9 @@ an int in the range [1, inf). Got True instead.
     return decorate
 
 
-# What libraries raise of arguments that they cannot use.
+# What libraries raise of arguments that they cannot use: not what a disk or memory is the cause of.
 PLAIN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+OF_ARRAYS = (*PLAIN, RuntimeError)  # and of what does not become an array
 
 
 @contextmanager
@@ -169,7 +183,7 @@ def naming(arguments: str, errors: Any = PLAIN) -> Iterator[None]:
     ----------
     arguments : str
         Such as "y_true, y_pred".
-    errors : class or tuple of class, default=PLAIN
+    errors : tuple of class, default=PLAIN
         Which errors become TypeError, IndexError or ValueError.
 
     Examples
@@ -183,7 +197,7 @@ def naming(arguments: str, errors: Any = PLAIN) -> Iterator[None]:
     """
     try:
         yield
-    except NotFittedError:
+    except (NotFittedError, OutOfMemoryError):
         raise
     except errors as error:
         if isinstance(error, PLAIN) and any(

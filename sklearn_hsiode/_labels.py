@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import naming
 from sklearn_hsiode._validation import as_array, checked_raster, read_only
 
 UNLABELED = 0
@@ -104,7 +105,9 @@ def display_names(
     if names is None:
         names = {}
     if not isinstance(names, Mapping):
-        if as_array("class_names", names).shape != (len(labels),):
+        with naming("class_names"):
+            names = names if isinstance(names, str) else list(names)
+        if isinstance(names, str) or len(names) != len(labels):
             raise ValueError(
                 f"class_names must be one name for each of the {len(labels)} classes, or a dict of"
                 f" label to name, got {names!r}."

@@ -15,6 +15,8 @@ _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\ufff
 # A spreadsheet takes what begins so for a formula (OWASP, "CSV injection").
 _FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)  # a label such as -1
+
 
 def visible(text: str) -> str:
     r"""Text in which control characters are spelt as in Python: plain text, and XML.
@@ -68,7 +70,8 @@ def csv_text(rows: Iterable[Iterable[Any]]) -> str:
 def _csv_cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    return f"'{visible(value)}" if value.startswith(_FORMULA) else visible(value)
+    is_formula = value.startswith(_FORMULA) and not _NUMBER.fullmatch(value)
+    return f"'{visible(value)}" if is_formula else visible(value)
 
 
 def _markdown_bold(text: str) -> str:

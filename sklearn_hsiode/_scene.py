@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_hsiode._arguments import checked, naming
+from sklearn_hsiode._arguments import OF_ARRAYS, checked, naming
 from sklearn_hsiode._cubes import ArrayCube, Cube, PackedRaster, as_cube, valid_pixels
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
@@ -327,7 +327,7 @@ class Scene:
         ValueError
             When no band stays, or a single number is given.
         """
-        with naming("bands", Exception):
+        with naming("bands", OF_ARRAYS):
             chosen = np.arange(self.n_bands)[bands]
         if chosen.ndim != 1 or not chosen.size:
             raise ValueError(f"bands must choose one band at least, as a list, got {shown(bands)}.")

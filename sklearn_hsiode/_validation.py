@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._arguments import OF_ARRAYS
+
 REAL_KINDS = "biuf"
 
 
@@ -40,7 +42,9 @@ def as_array(what: str, value: Any, kinds: str = "", n_dims: int | None = None) 
     """
     try:
         array = np.asanyarray(value) if np.ma.isMaskedArray(value) else np.asarray(value)
-    except Exception as error:  # of whatever class it is
+        if kinds and array.dtype.kind == "O":  # as pandas has text
+            array = np.asarray(array.tolist())
+    except OF_ARRAYS as error:
         raise TypeError(f"{what} must be an array, got {shown(value)}: {error}") from error
     if kinds and array.dtype.kind not in kinds and array.size:
         raise TypeError(f"{what} cannot be {shown(value)}, of type {array.dtype}.")
@@ -75,7 +79,7 @@ def checked_cube(cube: Any) -> np.ndarray:
     # A memory map stays one, so that joblib recognises it and passes its file on.
     try:
         cube = cube if isinstance(cube, np.memmap) else np.asarray(cube)
-    except Exception as error:  # of whatever class it is
+    except OF_ARRAYS as error:
         raise ValueError(f"cube is no array of shape (rows, cols, bands): {error}") from error
     check_cube(cube.shape, cube.dtype)
     if not cube.dtype.isnative:

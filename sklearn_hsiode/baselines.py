@@ -11,7 +11,7 @@ from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._bands import check_bands
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
 from sklearn_hsiode._sklearn import DocLinkMixin
@@ -70,11 +70,11 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
         """
         require_pixels(X, type(self).__name__)
         check_bands(self, X, reset=True)
-        with naming("y", Exception):
+        with naming("y", OF_ARRAYS):
             y = column_or_1d(y, warn=True)
             assert_all_finite(y, input_name="y")
             check_classification_targets(y)
-        with naming("X, y", Exception):
+        with naming("X, y", OF_ARRAYS):
             self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
         self.classes_ = self.nearest_.classes_
         return self

@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from joblib import cpu_count
 from sklearn.neighbors import KNeighborsClassifier
 
+from sklearn_hsiode import Scene
 from sklearn_hsiode import _cli as cli
 from sklearn_hsiode._arguments import JOBS, PATH, Integer, Number, check, checked, naming
 from sklearn_hsiode.benchmark import run_benchmark
+from sklearn_hsiode.nn import ResidualUnit
 from sklearn_hsiode.recipes import tuned
 
 TOO_MANY = 20_000  # more threads than a process gets: OpenMP would end it
@@ -102,3 +105,27 @@ def test_the_command_line_refuses_as_many_jobs(scene, tmp_path, capsys, monkeypa
     files = ["--scene", "field.npz", "--labels", "field.npz"]
     assert cli.main(["benchmark", *files, "--models", "coordinates", "--n-jobs", "20000"]) == 1
     assert "'n_jobs' parameter of run_benchmark" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError, UserWarning])
+def test_what_memory_and_disks_are_the_cause_of_is_no_wrong_argument(error):
+    class Lazy:
+        def __array__(self, *args, **kwargs):
+            raise error("not here")
+
+    for make in (lambda: Scene(Lazy()), lambda: Scene(np.zeros((2, 2, 1)), Lazy())):
+        with pytest.raises(error, match="not here"):
+            make()
+
+
+def test_an_argument_that_is_missing_or_unknown_is_told_in_pythons_words():
+    with pytest.raises(TypeError, match=r"called\(\) missing 1 required positional argument: 'n'"):
+        called()
+    with pytest.raises(TypeError, match=r"called\(\) got an unexpected keyword argument 'm'"):
+        called(1, m=2)
+
+
+def test_networks_are_traced_as_before():
+    unit = ResidualUnit(4)
+    images = torch.rand(2, 4, 5, 5)
+    torch.testing.assert_close(torch.fx.symbolic_trace(unit)(images), unit(images))

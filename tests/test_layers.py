@@ -15,7 +15,7 @@ NAME = PACKAGE.name
 # Which other parts of the package a part may import, from the bottom up.
 LAYERS = {
     "_arguments": set(),
-    "_validation": set(),
+    "_validation": {"_arguments"},
     "_markup": set(),
     "nn": {"_arguments"},
     "_memory": set(),
@@ -23,7 +23,7 @@ LAYERS = {
     "_bands": set(),
     "_sklearn": set(),
     "_cubes": {"_memory", "_validation"},
-    "_labels": {"_validation"},
+    "_labels": {"_arguments", "_validation"},
     "_pixels": {"_validation"},
     "_scene": {"_arguments", "_cubes", "_labels", "_pixels", "_validation"},
     "_gather": {"_memory", "_pixels", "_tensors"},

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
-from sklearn_hsiode._arguments import JOBS, PATH, Integer, checked, naming
+from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._class_maps import load_map, save_map
@@ -39,10 +39,9 @@ from sklearn_hsiode.model_selection._overlap import check_patch_size
 @checked(
     scene=[Scene],
     models=[Mapping],
-    folder=[*PATH, None],
+    folder=[*PATH, StrOptions({""}), None],
     patch_size=[Integer(), None],
     measure=[callable, None],
-    n_jobs=JOBS,
     progress=["boolean"],
 )
 def run_benchmark(
@@ -128,6 +127,8 @@ def run_benchmark(
     5
     """
     X, y = scene.labeled_pixels()
+    # A cluster has more cores than this machine.
+    check("run_benchmark", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     _check(models, random_state, patch_size)
     splitters = _splitters(cv, y)
     with naming("cv, groups"):
@@ -136,6 +137,11 @@ def run_benchmark(
             for splitter in splitters
             for train, test in splitter.split(X, y, groups)
         ]
+    if not 0 <= random_state <= 2**32 - len(splits):
+        raise ValueError(
+            "random_state must lie between 0 and 2**32 less the number of splits, got"
+            f" {random_state}."
+        )
     wanted = [(name, i) for i in range(len(splits)) for name in models]
     opened: Any = nullcontext()
     if folder is not None:
@@ -243,8 +249,6 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any) -> Non
         raise TypeError(
             f"random_state must be an integer, from which the seeds count, got {random_state!r}."
         )
-    if not 0 <= random_state < 2**31:
-        raise ValueError(f"random_state must lie between 0 and 2**31, got {random_state}.")
     if patch_size is not None:
         check_patch_size(patch_size)
     if not models:

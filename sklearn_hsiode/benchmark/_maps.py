@@ -75,7 +75,3 @@ def draw_maps(scene: Scene, runs: Sequence[Run], path: str | Path) -> None:
     figure.legend(handles=handles, loc="outside right upper", fontsize="small", frameon=False)
     with complete_file(path) as unfinished:
         figure.savefig(unfinished, format="png", dpi=150)
-
-
-def _title(run: Run) -> str:
-    return f"{figure_text(title_of(run.model))}, OA {100 * run.overall_accuracy:.1f} %"

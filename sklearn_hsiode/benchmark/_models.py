@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ def title_of(name: str) -> str:
     return MODELS[name].title if name in MODELS else name
 
 
-@checked(names=[list, tuple], recipe=[Recipe, None])
+@checked(recipe=[Recipe, None])
 def benchmark_models(
     names: Sequence[str] = tuple(MODELS), recipe: Recipe | None = None
 ) -> dict[str, Any]:
@@ -90,6 +90,9 @@ def benchmark_models(
     >>> models["ode-net"][-1].solver
     'dopri5'
     """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise TypeError(f"names must be a list of names of models, got {names!r}.")
+    names = list(names)
     unknown = [name for name in names if not isinstance(name, str) or name not in MODELS]
     if unknown:
         raise ValueError(

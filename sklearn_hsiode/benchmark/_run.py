@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._pixels import PixelSamples, require_pixels
 from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._fingerprint import environment
@@ -130,9 +130,9 @@ def check_runs(runs: Any, least: int = 1) -> None:
 def checked_truth(X: Any, y: Any) -> np.ndarray:
     """The classes of test pixels, one for each."""
     require_pixels(X, "This figure")
-    with naming("y", Exception):
+    with naming("y", OF_ARRAYS):
         y = column_or_1d(y)
-    with naming("X, y", Exception):
+    with naming("X, y", OF_ARRAYS):
         check_consistent_length(X, y)
     return y
 

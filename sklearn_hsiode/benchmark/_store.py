@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from errno import ENOLCK, ENOSYS, EOPNOTSUPP
+from errno import ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP
 from pathlib import Path
 from typing import IO, Any, Self
 from weakref import WeakSet
@@ -26,7 +26,7 @@ MEANINGS = {
 }
 SUM = "crc32"  # of all else in a line
 KINDS = ("settings", "model", "run")
-NO_LOCKS = (ENOLCK, ENOSYS, EOPNOTSUPP)
+NO_LOCKS = (ENOLCK, ENOSYS, ENOTSUP, EOPNOTSUPP)
 _locked: WeakSet[IO[bytes]] = WeakSet()
 
 
@@ -156,10 +156,10 @@ class ResultsFile:
     def _check_untouched(self) -> None:
         """Raise OSError where the file is not as it was left: nothing of others is cut."""
         try:
-            same = os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+            n_bytes = self.path.stat().st_size
         except FileNotFoundError:
-            same = False
-        if not same or os.fstat(self._file.fileno()).st_size != self._n_bytes + len(self._torn):
+            n_bytes = -1
+        if n_bytes != self._n_bytes + len(self._torn):
             raise OSError(
                 f"{self.path} has been changed by another program while this benchmark ran, and"
                 " is left as it is: run the benchmark again, in a folder that no other writes to."

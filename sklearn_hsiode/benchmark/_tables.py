@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from sklearn_hsiode._arguments import PATH, checked, naming
+from sklearn_hsiode._arguments import PATH, StrOptions, checked, naming
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._markup import STYLES, csv_text, escaped_latex
 from sklearn_hsiode._scene import Scene
@@ -108,7 +108,9 @@ def further_tables(runs: Sequence[Run], reference: str | None) -> list[str]:
     return [*differences, *filter(None, [choices_table(runs)])]
 
 
-@checked(scene=[Scene], folder=PATH, about=[Mapping, None], reference=[str, None])
+@checked(
+    scene=[Scene], folder=[*PATH, StrOptions({""})], about=[Mapping, None], reference=[str, None]
+)
 def write_tables(
     scene: Scene,
     runs: Sequence[Run],

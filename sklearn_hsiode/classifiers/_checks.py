@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._bands import check_bands, checked_array
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode._pixels import PixelSamples, check_finite
@@ -40,7 +40,7 @@ def check_patches(
         check_bands(estimator, X.pixels, reset=reset)
         check_finite(X.pixels, X.patch_size)
     else:
-        with naming("X", Exception):
+        with naming("X", OF_ARRAYS):
             if isinstance(X, torch.Tensor):
                 X = X.numpy(force=True)
             X = checked_array(estimator, X, reset=reset, allow_nd=True)
@@ -68,13 +68,13 @@ def check_labels(estimator: BaseEstimator, X: Any, y: Any) -> np.ndarray:
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    with naming("y", Exception):
+    with naming("y", OF_ARRAYS):
         if isinstance(y, torch.Tensor):
             y = y.numpy(force=True)
         y = column_or_1d(y, warn=True)
         assert_all_finite(y, input_name="y")
         check_classification_targets(y)
-    with naming("X, y", Exception):
+    with naming("X, y", OF_ARRAYS):
         check_consistent_length(X, y)
     return y
 
@@ -97,7 +97,7 @@ def training_weights(
     codes: np.ndarray, classes: np.ndarray, sample_weight: Any, class_weight: Any
 ) -> np.ndarray:
     """Return the weight of each pixel in the loss, that of the pixel times that of its class."""
-    with naming("sample_weight", Exception):
+    with naming("sample_weight", OF_ARRAYS):
         if sample_weight is not None:
             sample_weight = as_array("sample_weight", sample_weight, kinds="biuf")
         weights = _check_sample_weight(sample_weight, codes, ensure_non_negative=True)

@@ -12,11 +12,10 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 from torch import nn
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._gather import PatchDataset
 from sklearn_hsiode._sklearn import (
     CallbackSupportMixin,
@@ -347,7 +346,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         y = check_labels(self, X, y)
         if isinstance(classes, torch.Tensor):
             classes = classes.numpy(force=True)
-        with naming("classes", Exception):
+        with naming("classes", OF_ARRAYS):
             _check_partial_fit_first_call(self, classes)
         check_classes(self.classes_)
         unknown = np.setdiff1d(y, self.classes_)
@@ -543,8 +542,9 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     def _users(self) -> list[Any]:
         """Copies of the user's callbacks, since skorch writes state into them."""
         for callback in self.callbacks or []:
-            named = callback[-1] if isinstance(callback, tuple) else callback
-            if not isinstance(named, Callback):
+            is_named = isinstance(callback, tuple | list) and len(callback) == 2
+            one = callback[1] if is_named else callback  # perhaps a class, or named and None
+            if not hasattr(one, "on_epoch_end") and not (is_named and one is None):
                 raise TypeError(f"callbacks must hold callbacks of skorch's, got {callback!r}.")
         return list(clone(list(self.callbacks or []), safe=False))
 

@@ -133,7 +133,7 @@ def make_scene(
 
 
 def _check_shape(shape: tuple[int, int], n_classes: int) -> None:
-    if len(shape) != 2 or not all(map(Integer(1, 2**16).is_satisfied_by, shape)):
+    if len(shape) != 2 or not all(map(Integer(1, 2**24).is_satisfied_by, shape)):
         raise ValueError(f"shape must be two positive integers (rows, cols), got {shape}.")
     needed = _MIN_PIXELS_PER_CLASS * n_classes
     if shape[0] * shape[1] < needed:

@@ -9,7 +9,7 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, recall_score
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import unique_labels
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._validation import as_array
 
 
@@ -43,7 +43,7 @@ def overall_accuracy_score(y_true: Any, y_pred: Any, *, sample_weight: Any = Non
     >>> overall_accuracy_score([1, 1, 1, 2], [1, 1, 2, 2])
     0.75
     """
-    with naming("y_true, y_pred, sample_weight", Exception):
+    with naming("y_true, y_pred, sample_weight", OF_ARRAYS):
         return float(accuracy_score(y_true, y_pred, sample_weight=sample_weight))
 
 
@@ -79,7 +79,7 @@ def per_class_accuracy_score(
     """
     if labels is not None:
         labels = as_array("labels", labels, kinds="iuUOfb", n_dims=1)
-    with naming("y_true, y_pred, labels, sample_weight", Exception):
+    with naming("y_true, y_pred, labels, sample_weight", OF_ARRAYS):
         accuracies: np.ndarray = recall_score(
             y_true,
             y_pred,
@@ -158,7 +158,7 @@ def kappa_score(y_true: Any, y_pred: Any, *, sample_weight: Any = None) -> float
     >>> kappa_score([1, 1, 2, 2], [1, 1, 2, 1])
     0.5
     """
-    with naming("y_true, y_pred, sample_weight", Exception):
+    with naming("y_true, y_pred, sample_weight", OF_ARRAYS):
         check_consistent_length(y_true, y_pred, sample_weight)
         if len(unique_labels(y_true, y_pred)) == 1:
             return 1.0

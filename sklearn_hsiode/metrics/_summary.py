@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from tabulate import tabulate
 
-from sklearn_hsiode._arguments import naming
+from sklearn_hsiode._arguments import OF_ARRAYS, naming
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._markup import escaped_markdown
 from sklearn_hsiode._validation import as_array
@@ -141,6 +141,6 @@ def percentage(mean: float, std: float, n_repeats: int) -> str:
 
 def _repeats(name: str, y: Any) -> list[np.ndarray]:
     """A list of arrays, of which a single array is the only one."""
-    with naming(name, Exception):
+    with naming(name, OF_ARRAYS):
         is_list = isinstance(y, (list, tuple)) and (len(y) == 0 or np.ndim(y[0]) > 0)
         return [column_or_1d(repeat) for repeat in (y if is_list else [y])]

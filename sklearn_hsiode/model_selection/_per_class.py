@@ -13,7 +13,7 @@ from sklearn.model_selection import BaseShuffleSplit
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from sklearn_hsiode._arguments import Integer, check, naming
+from sklearn_hsiode._arguments import OF_ARRAYS, Integer, check, naming
 
 # A share of each class, a number of pixels of each, or such a number by label.
 TrainSize = float | int | Mapping[Any, int]
@@ -121,10 +121,10 @@ def checked_labels(splitter: Any, X: Any, y: Any) -> np.ndarray:
     """Labels as an array, or an error that names the splitter."""
     if y is None:
         raise TypeError(f"{type(splitter).__name__} looks at classes: pass y to split(X, y).")
-    with naming("y", Exception):
+    with naming("y", OF_ARRAYS):
         y = column_or_1d(y)
         check_classification_targets(y)
-    with naming("X, y", Exception):
+    with naming("X, y", OF_ARRAYS):
         check_consistent_length(X, y)
     return y
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
+from torch.fx import Proxy
 
 from sklearn_hsiode._arguments import Integer
 
@@ -12,8 +13,10 @@ WIDTH = [Integer(1, 2**16)]
 DEPTH = [Integer(0, 1024)]
 
 
-def check_images(what: str, images: Any, n_channels: int | None) -> None:
+def check_images(what: str, images: Any, n_channels: int | None = None) -> None:
     """Raise TypeError or ValueError unless these are images (n, channels, rows, cols)."""
+    if isinstance(images, Proxy):  # a call that is traced
+        return
     if not isinstance(images, Tensor):
         raise TypeError(
             f"{what} must be a tensor of shape (n, channels, rows, cols), got"
@@ -66,7 +69,7 @@ class SharedStem(nn.Module):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Logits (n, n_classes) of patches (n, bands, size, size)."""
-        check_images("patches", patches, getattr(self.stem, "in_channels", None))
+        check_images("patches", patches)
         return self.after_stem(self.stem(patches))
 
     def stem_of_image(self, image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sklearn_hsiode._arguments import Constraints, Integer, checked
-from sklearn_hsiode.nn._contract import DEPTH, WIDTH, SharedStem, centre_pixel
+from sklearn_hsiode.nn._contract import DEPTH, WIDTH, SharedStem, centre_pixel, check_images
 from sklearn_hsiode.nn._ode import SOLVING, ODEBlock
 from sklearn_hsiode.nn._residual import ResidualUnit, group_norm
 
@@ -33,6 +33,7 @@ class Stem(nn.Conv2d):
         super().__init__(n_bands, n_filters, 3)
 
     def forward(self, x: Tensor) -> Tensor:
+        check_images("patches", x, self.in_channels)
         missing = self.smallest_patch - min(x.shape[-2:])
         if missing > 0:
             x = functional.pad(x, [(missing + 1) // 2] * 4)

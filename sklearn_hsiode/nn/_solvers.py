@@ -78,7 +78,7 @@ class Solver:
         if self.adaptive:
             raise ValueError("A tableau takes equal steps: leave adaptive=False, or tableau out.")
         if not all(
-            isinstance(row, list | tuple)
+            hasattr(row, "__len__")
             and all(isinstance(weight, Real) and math.isfinite(weight) for weight in row)
             for row in self.tableau
         ):

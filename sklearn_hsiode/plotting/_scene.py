@@ -83,7 +83,7 @@ class SceneDisplay:
         title: str | None = None,
     ) -> None:
         self.image = as_array("image", image, kinds="biuf", n_dims=3)
-        if self.image.shape[2] != 3 or not self.image.size:
+        if self.image.shape[2] not in (3, 4) or not self.image.size:
             raise ValueError(f"image must be of shape (rows, cols, 3), got {self.image.shape}.")
         self.labels: Any = None
         if labels is not None:
@@ -96,7 +96,7 @@ class SceneDisplay:
         self.title = title
 
     @classmethod
-    @checked(scene=[Scene], percentiles=[tuple, list], **OF_SCENES)
+    @checked(scene=[Scene], percentiles=["array-like"], **OF_SCENES)
     def from_scene(
         cls,
         scene: Scene,

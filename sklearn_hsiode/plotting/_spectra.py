@@ -133,7 +133,7 @@ class SpectraDisplay:
         X, y = scene.labeled_pixels()
         chosen = scene.classes
         if classes is not None:
-            chosen = as_array("classes", classes, kinds="iuU", n_dims=1)
+            chosen = as_array("classes", classes, kinds="iufU", n_dims=1)
         if not len(chosen) or not all(one in scene.classes.tolist() for one in chosen.tolist()):
             raise ValueError(
                 f"classes must be some of {scene.classes.tolist()}, the labels of this scene's"

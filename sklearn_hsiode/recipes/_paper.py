@@ -10,7 +10,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_hsiode._arguments import Constraints, HasMethods, Integer, check, checked, naming
+from sklearn_hsiode._arguments import (
+    Constraints,
+    HasMethods,
+    Integer,
+    Number,
+    check,
+    checked,
+    naming,
+)
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
@@ -20,7 +28,7 @@ from sklearn_hsiode.recipes._classical import CLASSICAL
 OF_RECIPES: Constraints = {
     "patch_size": [Integer(1)],
     "padding": [str],
-    "components": [Integer(), None],
+    "components": [Integer(), Number(0, 1, closed="neither"), None],
     "training": [dict],
     "networks": [dict],
 }
@@ -36,8 +44,9 @@ class Recipe:
         Side of the patches in pixels.
     padding : {"reflect", "edge", "zero"}, default="reflect"
         Values beyond the border of the scene.
-    components : int or None, default=None
-        Principal components of the whole scene that stand in for its bands, standardised.
+    components : int, float or None, default=None
+        Principal components of the whole scene that stand in for its bands, standardised; below
+        1, as many as have that share of the variance.
         None takes all bands.
     training : dict, default={}
         Parameters of all networks.
@@ -48,7 +57,7 @@ class Recipe:
 
     patch_size: int = 5
     padding: str = "reflect"
-    components: int | None = None
+    components: float | None = None
     training: dict[str, Any] = field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from joblib import effective_n_jobs
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from sklearn_hsiode._arguments import JOBS, checked
+from sklearn_hsiode._arguments import check, checked, jobs_of
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
@@ -51,7 +52,7 @@ def in_words(value: Any) -> Any:
     return next((name for name, known in VIEWS.items() if repr(known) == view), value)
 
 
-@checked(cv=["cv_object"], random_state=["random_state"], n_jobs=JOBS)
+@checked(cv=["cv_object"], random_state=["random_state"])
 def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | None = None) -> Any:
     """An unfitted search for the best estimator of a name on unseen ground.
 
@@ -113,6 +114,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     ['model__logisticregression__C', 'view']
     """
     check_name(name)
+    check("tuned", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     if cv is None:
         cv = SpatialBlockKFold(3, "auto", buffer=max(PATCH_SIZES) - 1, random_state=0)
     settings: dict[str, Any] = {"cv": cv, "n_jobs": n_jobs}

@@ -34,6 +34,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import GradientNormClipping
 from torch import nn
 
 import sklearn_hsiode as hsiode
@@ -104,7 +105,7 @@ class Hostile:
         raise RuntimeError("no array")
 
     def __len__(self) -> int:
-        raise OSError("no length")
+        raise RuntimeError("no length")
 
     def __iter__(self) -> Any:
         raise ZeroDivisionError("no items")
@@ -244,6 +245,57 @@ ODD: list[Callable[[], Any]] = [
     lambda: np.str_("x"),
     lambda: np.array([[1, 2], [3, 4]], dtype="O"),
     lambda: ValueError("x"),
+]
+
+
+#: Values that are to be taken, by call and argument.
+GOOD: list[tuple[str, str, Callable[[], Any]]] = [
+    ("Scene", "class_names", lambda: pd.Index(["a", "b"])),
+    ("Scene", "class_names", lambda: {1: np.str_("a")}),
+    ("Scene", "labels", lambda: np.array(["", "x", "y"], dtype=object)[scene().labels]),
+    ("Scene", "wavelengths", lambda: pd.Series(np.linspace(400, 900, 6))),
+    ("Scene.select_bands", "bands", lambda: np.arange(6) > 2),
+    ("Scene.pixels", "rows", lambda: pd.Series([1])),
+    ("PatchExtractor", "patch_size", lambda: np.int64(3)),
+    ("make_scene", "noise", lambda: np.float32(0.5)),
+    ("make_scene", "shape", lambda: [np.int64(1), np.int64(100_000)]),
+    ("ODENetClassifier", "lr", lambda: np.float32(0.01)),
+    ("ODENetClassifier", "n_filters", lambda: np.int64(2)),
+    ("ODENetClassifier", "augment", lambda: np.bool_(True)),
+    ("ODENetClassifier", "n_jobs", lambda: np.int64(1)),
+    ("ODENetClassifier", "callbacks", lambda: [GradientNormClipping]),
+    ("ODENetClassifier", "callbacks", lambda: [("clip", GradientNormClipping())]),
+    ("ODENetClassifier", "callbacks", lambda: [["clip", GradientNormClipping()]]),
+    ("ODENetClassifier", "callbacks", lambda: [("clip", None)]),
+    ("ODENetClassifier.fit", "y", lambda: pd.Series(pixels()[1])),
+    ("ODENetClassifier.fit", "y", lambda: pixels()[1].astype(str).astype(object)),
+    ("ODENetClassifier.fit", "sample_weight", lambda: np.ones(len(pixels()[1]), dtype=object)),
+    ("ODENetClassifier.fit", "sample_weight", lambda: pd.Series(np.ones(len(pixels()[1])))),
+    ("ODENetClassifier.predict", "X", lambda: torch.ones(3, 6)),
+    ("Solver", "tableau", lambda: [np.array([1.0])]),
+    ("Recipe", "components", lambda: 0.99),
+    ("tuned", "cv", lambda: 3),
+    ("tuned", "n_jobs", lambda: -2),
+    ("SceneDisplay.from_scene", "percentiles", lambda: np.array([2, 98])),
+    ("SceneDisplay.from_scene", "bands", lambda: np.array([0, 1, 2])),
+    ("SpectraDisplay.from_scene", "classes", lambda: pd.Index([1, 2])),
+    ("SpectraDisplay.from_scene", "classes", lambda: np.array([1, 2], dtype=object)),
+    ("ClassificationMapDisplay", "classes", lambda: np.array([1, 2], dtype=object)),
+    ("ClassificationMapDisplay", "class_map", lambda: np.ones(GRID, dtype=object)),
+    ("class_colors", "n_classes", lambda: np.int64(3)),
+    ("save_model", "path", lambda: Path("path.model")),
+    ("per_class_accuracy_score", "y_true", lambda: pd.Series([1, 1, 2])),
+    ("per_class_accuracy_score", "labels", lambda: pd.Index([1, 2], dtype=object)),
+    ("classification_summary", "class_names", lambda: {1: "a", 2: "b"}.values()),
+    ("PerClassShuffleSplit", "random_state", lambda: np.random.RandomState(0)),
+    ("PerClassShuffleSplit.split", "y", lambda: pixels()[1].astype(str).astype(object)),
+    ("benchmark_models", "names", lambda: {"svm": 1}.keys()),
+    ("benchmark_models", "names", lambda: np.array(["svm"])),
+    ("run_benchmark", "random_state", lambda: 2**32 - 1),
+    ("run_benchmark", "cv", lambda: 2),
+    ("run_benchmark", "folder", lambda: Path("of_runs")),
+    ("write_tables", "folder", lambda: ""),
+    ("results_table", "runs", lambda: tuple(runs())),
 ]
 
 

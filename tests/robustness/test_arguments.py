@@ -1,5 +1,7 @@
 """Odd arguments to every public function and class."""
 
+import pytest
+
 import sklearn_hsiode
 from sklearn_hsiode import (
     baselines,
@@ -48,6 +50,14 @@ def test_a_call_is_valid_before_an_argument_of_it_is_odd(tmp_path, monkeypatch):
     for name in ("Scene", "make_scene", "ODENet", "write_tables", "classification_summary"):
         function, valid, _ = arguments.CALLS[name]()
         function(**valid)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "argument", "value"), arguments.GOOD)
+def test_what_is_usual_is_taken(tmp_path, monkeypatch, name, argument, value):
+    monkeypatch.chdir(tmp_path)
+    function, valid, _ = arguments.CALLS[name]()
+    function(**{**valid, argument: value()})
 
 
 def test_an_odd_argument_is_taken_as_documented_or_named_in_an_error(tmp_path):
