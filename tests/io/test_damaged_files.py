@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 
 from sklearn_hsiode.io import read_scene
-from sklearn_hsiode.io.readers import READERS, ArraySource
+from sklearn_hsiode.io.readers import READERS, ArraySource, _raster
 from sklearn_hsiode.io.readers._matlab_tags import variables
 from sklearn_hsiode.io.readers._reading import listening, reading
 from sklearn_hsiode.io.readers._tiff import COUNTS, OFFSETS, _tags, check_blocks
@@ -102,11 +103,56 @@ def test_a_changed_byte_in_a_deflated_block_is_seen(tmp_path, write):
             read_scene(path)
 
 
-def test_gdals_own_file_beside_an_image_must_be_whole(tmp_path, write):
+def test_gdals_own_file_beside_an_image_is_told_of_where_it_is_no_xml(tmp_path, write, caplog):
     path = write.tif(tmp_path / "field.tif", write.cube())
     (tmp_path / "field.tif.aux.xml").write_text("<PAMDataset><Metadata>")
-    with pytest.raises(ValueError, match=r"field\.tif\.aux\.xml cannot be read"):
-        read_scene(path)
+    np.testing.assert_array_equal(read_scene(path).cube, write.cube())
+    assert "field.tif.aux.xml is no XML" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "is_loss"),
+    [
+        ("Invalid TIFF directory; tags are not sorted in ascending order", False),
+        ('ASCII value for tag "ImageDescription" contains null byte in value', False),
+        ('Incompatible type for "RichTIFFIPTC"; tag ignored', False),
+        ('IO error during reading of "GDALMetadata"; tag ignored', True),
+        ("anything else", True),
+    ],
+)
+def test_a_warning_of_gdal_is_an_error_unless_nothing_is_lost(
+    tmp_path, write, caplog, monkeypatch, said, is_loss
+):
+    path = write.tif(tmp_path / "field.tif", write.cube())
+    tagged = _raster._tagged
+
+    def warned(*given):
+        logging.getLogger("rasterio._env").warning("%s in %s", "CPLE_AppDefined", said)
+        return tagged(*given)
+
+    monkeypatch.setattr(_raster, "_tagged", warned)
+    if is_loss:
+        with pytest.raises(ValueError, match=rf"field\.tif .* GDAL says {said}"):
+            read_scene(path)
+    else:
+        np.testing.assert_array_equal(read_scene(path).cube, write.cube())
+        assert f"field.tif: GDAL says {said}" in caplog.text
+
+
+def test_hooks_that_call_each_other_end(monkeypatch):
+    called, failure = [], SimpleNamespace(exc_value=None)
+    with listening():
+        ours = sys.unraisablehook
+
+    def chained(failure):
+        called.append(failure)
+        ours(failure)
+
+    monkeypatch.setattr(sys, "unraisablehook", chained)
+    monkeypatch.setattr(sys, "__unraisablehook__", called.append)
+    with listening():
+        sys.unraisablehook(failure)
+    assert called == [failure, failure]
 
 
 def test_what_gdal_says_outside_of_reading_is_logged_as_before(caplog):
@@ -136,9 +182,10 @@ def test_what_gdal_says_outside_of_reading_is_logged_as_before(caplog):
         ({"wavelength": "{1, 2, 3, 4, 5, 6} bbl = {1, 1}"}, "more than one list in wavelength"),
         ({"map_info": "{UTM, 1, 1, 0, 9, 30, 30, 33, North, WGS-84, units=\x05}"}, "no text"),
         ({"data_ignore_value": "inf"}, "which is none of int16"),
+        ({"bbl": "{1, 1, nan, 1, 1, 1}"}, "bad bands .* NaN"),
         ({"bbl": ""}, "gives bbl, but nothing"),
         ({"wavelength": "{1, 2, 3"}, "ends within the list of wavelength"),
-        ({"bands ": 6}, "gives bands twice"),
+        ({"bands ": 7}, "gives bands twice"),
         ({"reflectance_scale_factor": 0}, "scale factor = 0"),
         ({"description": "x" * 10_000}, "a line of 10,000 characters or more"),
     ],
@@ -147,6 +194,37 @@ def test_a_header_means_what_it_says_or_is_refused(tmp_path, write, fields, mess
     header = write.envi(tmp_path / "field.hdr", write.cube(), **fields)
     with pytest.raises(ValueError, match=rf"field\.hdr.*{message}"):
         read_scene(header)
+
+
+@pytest.mark.parametrize("size", ["0", "2.8e-309", "inf", "nan"])
+def test_pixels_without_a_size_are_refused(tmp_path, write, size):
+    place = f"{{UTM, 1, 1, 0, 9, {size}, 30, 33, North, WGS-84}}"
+    header = write.envi(tmp_path / "field.hdr", write.cube(), map_info=place)
+    with pytest.raises(ValueError, match=r"field\.img has pixels without a size: its transform is"):
+        read_scene(header)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"bands ": 6},
+        {"comment": "{\n radiance {scaled}\n by x, samples = 20}"},
+        {"class_names": "{a, {b}, c}"},
+        {"data_ignore_value": "None"},
+        {"data_ignore_value": "-1e3"},
+        {"map_info": "{UTM, 1, 1, 364095, 5809965, 30, 30, 33, N, WGS-84,\tunits=Meters}"},
+        {"wavelength": "None"},
+        {"; remark": "5"},
+    ],
+    ids=str,
+)
+def test_headers_as_other_programs_write_them_are_read(tmp_path, write, fields):
+    cube = write.cube()
+    cube[2, 3, 1] = 0
+    scene = read_scene(write.envi(tmp_path / "field.hdr", cube, **fields))
+    np.testing.assert_array_equal(scene.cube, cube)
+    assert scene.mask.all()
+    assert scene.crs.to_epsg() == 32633
 
 
 @pytest.mark.parametrize("factor", ["nan", "inf", "1e-320", "1e300", "-1e-30"])
@@ -176,6 +254,9 @@ def test_a_header_of_blanks_is_refused(tmp_path, write, blanks):
     [
         ({"wavelength": "{1, 2, 3, 4, 5, 6}", "wavelength_units": "nanofeet"}, "left out"),
         ({"wavelength": "{1, 2, 3, 4, 5, 1_6}"}, "left out"),
+        ({"comment": "a field } of some crop"}, "a line that is not read"),
+        ({"byte order }}": 0}, "a line that is not read"),
+        ({"class_names": "{a, b\ufffd}"}, "not UTF-8"),
         ({"comment": "a field\nof some crop"}, "a line that is not read"),
     ],
 )
@@ -306,7 +387,7 @@ def test_a_damaged_file_is_read_or_refused_by_name(
 
 @pytest.mark.parametrize(
     "error",
-    [KeyError("x"), RecursionError(), MemoryError(), SyntaxError("bad"), OSError("no magic")],
+    [KeyError("x"), RecursionError(), SyntaxError("bad"), OSError("no magic")],
     ids=lambda error: type(error).__name__,
 )
 def test_whatever_a_reader_raises_names_the_file_and_tells_the_cause(tmp_path, monkeypatch, error):
@@ -319,6 +400,11 @@ def test_whatever_a_reader_raises_names_the_file_and_tells_the_cause(tmp_path, m
         read_scene(tmp_path / "field.xyz")
     assert told.value.__cause__ is error
     assert str(error) in str(told.value)
+
+
+def test_memory_that_is_not_there_is_no_damage():
+    with pytest.raises(ValueError, match=r"a\.mat takes more memory than"), reading("a.mat", "x"):
+        raise MemoryError
 
 
 def test_the_file_system_is_to_blame_where_it_is(tmp_path):

@@ -41,6 +41,7 @@ TYPES = {
     14: "i8",
     15: "u8",
 }
+NOTHING = ("", "none")
 LINE = 10_000  # characters of a line at which GDAL stops to read the header
 HEADER = 16  # mebibytes, many times what 20,000 bands take
 
@@ -75,7 +76,8 @@ def _read_pair(header: Path, data: Path) -> RasterSource:
     with reading(header, "an ENVI header"):
         fields = _fields(header)
         shape, stored = _layout(header, fields, data)
-    with opened_raster(data, "ENVI") as file:
+        about = _about_bands(header, fields, shape[2], stored)
+    with opened_raster(data, "ENVI", warn=True) as file:
         read = (file.height, file.width, file.count), np.dtype(file.dtypes[0])
         if read != (shape, stored.newbyteorder("=")):
             raise ValueError(
@@ -83,7 +85,6 @@ def _read_pair(header: Path, data: Path) -> RasterSource:
                 f" samples x {file.count} bands of {file.dtypes[0]}: write each of its fields"
                 " on a line of its own."
             )
-        about = _about_bands(header, fields, file.count, stored)
         is_placed = any(fields.get(key) for key in ("map_info", "coordinate_system_string"))
         if is_placed and file.crs is None and "arbitrary" not in fields.get("map_info", "").lower():
             logger.warning(
@@ -140,20 +141,22 @@ def _fields(path: Path) -> Header:
     lines = iter(text.split("\n")[1:])
     for line in lines:
         name, equals, value = line.partition("=")
-        if not equals or not name.strip() or not name.isascii():
+        is_field = equals and name.strip() and name.isascii() and not set(name) & set("{}")
+        if not is_field or value.count("}") > value.count("{"):
             if line.strip() and not line.lstrip().startswith(";"):
                 logger.warning("%s has a line that is not read: %.80r", path, line)
             continue
-        parts = [value]
-        while "{" in value and "}" not in parts[-1]:
+        while value.count("{") > value.count("}"):
             try:
-                parts.append(next(lines))
+                value += f" {next(lines)}"
             except StopIteration:
                 raise ValueError(f"{path} ends within the list of {name.strip()}.") from None
-        key = "_".join(name.lower().split())
+        key, value = "_".join(name.lower().split()), value.strip()
         if key in fields:
-            raise ValueError(f"{path} gives {name.strip()} twice: leave one of them.")
-        fields[key] = " ".join(parts).strip()
+            if fields[key] != value:
+                raise ValueError(f"{path} gives {name.strip()} twice: leave one of them.")
+            logger.warning("%s gives %s twice", path, name.strip())
+        fields[key] = value
     return fields
 
 
@@ -206,10 +209,16 @@ def _about_bands(path: Path, fields: Header, bands: int, dtype: np.dtype) -> dic
         )
     if factor != 1:
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)
-    ignored = _number(path, fields, "data_ignore_value", "0")  # GDAL reads as much as is a number
+    if fields.get("data_ignore_value", "").lower() in NOTHING:
+        about["nodatavals"] = (None,) * bands  # of which GDAL would make 0
+        ignored = 0.0
+    else:  # GDAL reads as much of it as is a number
+        ignored = _number(path, fields, "data_ignore_value")
     if dtype.kind in "iu" and not np.isfinite(ignored):
         raise ValueError(f"{path} has data ignore value = {ignored}, which is none of {dtype}.")
     _check_map_info(path, fields)
+    if "\ufffd" in fields.get("class_names", ""):
+        logger.warning("%s has class names with characters that are not UTF-8.", path)
     names = enumerate(_list(path, fields, "class_names"))
     about["class_names"] = {value: name for value, name in names if value} or None
     return about
@@ -223,9 +232,11 @@ def _check_map_info(path: Path, fields: Header) -> None:
     projection, *places = _list(path, fields, "map_info") or [""]
     for place in places[:6]:
         _number(path, {"map_info": place}, "map_info")
-    has_hemisphere = len(places) < 8 or places[7].lower() in ("north", "south")
+    has_hemisphere = len(places) < 8 or places[7].lower() in ("n", "north", "south")
     if projection.lower() == "utm" and not has_hemisphere:
-        raise ValueError(f"{path} has a map info with {places[7]!r}, where North or South must be.")
+        raise ValueError(  # GDAL takes all but South for North
+            f"{path} has a map info with {places[7]!r}, where North or South must be."
+        )
 
 
 def _is_envi(header: Path) -> bool:
@@ -264,8 +275,8 @@ def _list(path: Path, fields: Header, key: str, length: int | None = None) -> li
     text = fields.get(key, "{}")
     if not text:
         raise ValueError(f"{path} gives {key.replace('_', ' ')}, but nothing as its value.")
-    inside = text.removeprefix("{").removesuffix("}")
-    if "{" in inside or "}" in inside:
+    inside = "" if text.lower() in NOTHING else text.removeprefix("{").removesuffix("}")
+    if "{" in inside and "=" in inside:
         raise ValueError(f"{path} has more than one list in {key.replace('_', ' ')}.")
     values = [value.strip() for value in inside.split(",")] if inside.strip() else []
     if values and length is not None and len(values) != length:

@@ -65,7 +65,10 @@ def _read_5(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSo
 
 def _variables_4(path: Path) -> list[Variable]:
     listed = scipy.io.whosmat(path)
-    return [Variable(name, tuple(map(int, shape)), kind, 0) for name, shape, kind in listed]
+    return [
+        Variable(name, tuple(map(int, shape)), kind, prod(map(int, shape)))
+        for name, shape, kind in listed
+    ]
 
 
 def _read_73(path: Path, variable: str | None, grid: CubeSource | None) -> CubeSource:

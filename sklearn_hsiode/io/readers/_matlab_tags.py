@@ -29,7 +29,7 @@ BEGINNING = 8192  # bytes of a variable that hold all but its values
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable: its name, its shape, MATLAB's class, and the bytes that it takes in memory."""
+    """A variable: its name, shape and class, and the bytes of what SciPy reads as it is stored."""
 
     name: str
     shape: tuple[int, ...]

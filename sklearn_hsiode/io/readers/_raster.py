@@ -23,16 +23,24 @@ from sklearn_hsiode.io.readers._wavelengths import in_nanometres
 
 logger = logging.getLogger(__name__)
 
-# Warnings of GDAL behind which nothing is lost.
+# Warnings of GDAL behind which nothing is lost that is read here, in lower case.
 HARMLESS = (
-    "is not a Longitude/X dimension",  # netCDF
-    "is not a Latitude/Y dimension",
-    "is not a Time or Vertical dimension",
-    "No 1D variable is indexed by dimension",
-    "not the same as the one from the EPSG registry",  # the file's own definition counts
-    "doesn't match SamplesPerPixel",  # bands beyond red, green and blue, which are read
-    "Nonstandard tile",
+    "is not a longitude/x dimension",  # netCDF
+    "is not a latitude/y dimension",
+    "is not a time or vertical dimension",
+    "no 1d variable is indexed by dimension",
+    "not the same as the one from the epsg registry",  # the file's own definition counts
+    "doesn't match samplesperpixel",  # bands beyond red, green and blue, which are read
+    "nonstandard tile",
+    "not sorted in ascending order",  # of TIFF's tags
 )
+# Tags of TIFF that hold no more than remarks.
+REMARKS = (
+    *("imagedescription", "documentname", "software", "artist", "copyright", "datetime"),
+    *("hostcomputer", "make", "model", "pagename", "richtiffiptc", "photoshop", "iccprofile"),
+    *("xmlpacket", "resolutionunit", "xresolution", "yresolution", "geoasciiparams"),
+)
+SMALLEST_PIXEL = 1e-100  # in squares of the CRS's unit
 CLASS_TAG = "class_"  # our own maps name the value 3 in the tag class_3
 
 
@@ -64,7 +72,7 @@ class RasterSource(CubeSource):
 
 def read_raster(path: Path) -> RasterSource:
     """The image in a file, of which only the header is read."""
-    with opened_raster(path) as file:
+    with opened_raster(path, warn=True) as file:
         source = raster_source(path, file, **_tagged(path, file))
         if source.driver == "GTiff":
             check_blocks(path, checksums=source.n_bytes <= SMALL_FILE * 2**20)
@@ -72,8 +80,11 @@ def read_raster(path: Path) -> RasterSource:
 
 
 @contextmanager
-def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
-    """Open a raster with rasterio, and name the file in what goes wrong."""
+def opened_raster(path: Path, driver: str | None = None, *, warn: bool = False) -> Iterator[Any]:
+    """Open a raster with rasterio, and name the file in what goes wrong.
+
+    With `warn`, which is for the first time, warnings behind which nothing is lost are logged.
+    """
     try:
         import rasterio
     except ImportError as error:
@@ -83,20 +94,28 @@ def opened_raster(path: Path, driver: str | None = None) -> Iterator[Any]:
         ) from error
     kind = "any of .mat, .npy, .npz, ENVI, GeoTIFF and what else rasterio opens"
     with reading(path, kind), listening() as messages, ExitStack() as opened:
-        _check_sidecar(path)
         opened.enter_context(rasterio.Env())
         with warnings.catch_warnings():
             # A file without a georeference is a scene without one.
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             file = opened.enter_context(_reader()(str(path), driver=driver))
         yield file
-        loss = [text for text in messages if not any(known in text for known in HARMLESS)]
+        said = dict.fromkeys(messages)
+        loss = [text for text in said if not _is_harmless(text.lower())]
         if loss:
             raise ValueError(
                 f"{path} cannot be read as a whole, and may be damaged: GDAL says"
-                f" {'; '.join(dict.fromkeys(loss))[:MESSAGE]}. Copy it again, or write it anew"
-                " with gdal_translate."
+                f" {'; '.join(loss)[:MESSAGE].rstrip('.')}. Copy it again, or write it anew with"
+                " gdal_translate."
             )
+        if warn:
+            for text in said:
+                logger.warning("%s: GDAL says %s", path, text)
+            _warn_of_sidecar(path)
+
+
+def _is_harmless(text: str) -> bool:
+    return any(known in text for known in HARMLESS) or any(f'"{tag}"' in text for tag in REMARKS)
 
 
 @cache
@@ -112,12 +131,17 @@ def _reader() -> type:
     return Reader
 
 
-def _check_sidecar(path: Path) -> None:
-    """Raise ValueError for a file that tells of another one and is damaged, which GDAL ignores."""
+def _warn_of_sidecar(path: Path) -> None:
+    """Warn of a file that tells of another one and is damaged, which GDAL ignores."""
     sidecar = path.with_name(f"{path.name}.aux.xml")
-    if sidecar.is_file():
-        with reading(sidecar, "the XML of GDAL's about an image"):
-            ElementTree.parse(sidecar)
+    if not sidecar.is_file():
+        return
+    try:
+        ElementTree.parse(sidecar)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        logger.warning(
+            "%s is no XML, and what it tells of the image may be left out: %s", sidecar, error
+        )
 
 
 def raster_source(
@@ -131,7 +155,8 @@ def raster_source(
     if not indexes:
         names = ", ".join(file.subdatasets) or "none"
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")
-    dtypes, nodatavals = file.dtypes, file.nodatavals  # which rasterio makes anew each time
+    dtypes = file.dtypes  # which rasterio makes anew each time
+    nodatavals = about.pop("nodatavals", file.nodatavals)
     dtype = np.result_type(*{dtypes[i - 1] for i in indexes})
     if file.crs is None and file.gcps[0]:
         logger.warning(
@@ -139,6 +164,10 @@ def raster_source(
             " neither: gdalwarp gives it both.",
             path,
         )
+    sizes = np.abs(file.transform[:6])
+    if not np.isfinite(sizes).all() or abs(file.transform.determinant) < SMALLEST_PIXEL:
+        transform = tuple(file.transform[:6])
+        raise ValueError(f"{path} has pixels without a size: its transform is {transform}.")
     no_value = np.nan if dtype.kind == "f" else None  # NaN is nodata without being declared
     nodata = tuple(
         no_value if value is None else value for value in (nodatavals[i - 1] for i in indexes)
@@ -188,9 +217,12 @@ def _tagged(path: Path, file: Any) -> dict[str, Any]:
 def bad_bands(path: Path, multipliers: Sequence[str | None]) -> np.ndarray:
     """Boolean array, True where the multiplier of a band, if it has one, is zero."""
     try:
-        return np.array([text is not None and number(text) == 0 for text in multipliers])
+        numbers = np.array([1 if text is None else number(text) for text in multipliers], float)
     except ValueError as error:
         raise ValueError(f"{path} marks bad bands (bbl) with no number: {error}") from error
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{path} marks bad bands (bbl) with NaN or infinity.")
+    return np.asarray(numbers == 0)
 
 
 def _scaled(file: Any) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def reading(path: object, kind: str) -> Iterator[None]:
         number = getattr(error, "errno", None)
         if isinstance(error, OSError) and number and number not in BY_CONTENT:
             new: Exception = OSError(number, told(error), str(path))
+        elif isinstance(error, MemoryError):
+            new = ValueError(f"{path} takes more memory than there is: {told(error)}")
         else:
             new = ValueError(f"{path} cannot be read as {kind}, and may be damaged: {told(error)}")
         vars(new)[TOLD] = True
@@ -82,6 +84,7 @@ class _Heard(threading.local):
     """What GDAL says while this thread listens, else None."""
 
     messages: list[str] | None = None
+    is_passing = False  # a message on, through hooks that may lead back here
 
 
 _heard = _Heard()
@@ -102,15 +105,22 @@ class _ListeningLogger(logging.Logger):
             super().handle(record)
 
 
+_hook_lock = threading.Lock()
+_hook_before = sys.unraisablehook
+
+
 def _hear_unreadable(failure: sys.UnraisableHookArgs) -> None:
     """Hear a message that is not UTF-8, as damaged text is not: rasterio fails to log it."""
     if _heard.messages is not None and isinstance(failure.exc_value, UnicodeDecodeError):
         _heard.messages.append(bytes(failure.exc_value.object).decode(errors="replace"))
+    elif _heard.is_passing:
+        sys.__unraisablehook__(failure)
     else:
-        _unraisable_before(failure)
-
-
-_unraisable_before = sys.unraisablehook
+        _heard.is_passing = True
+        try:
+            _hook_before(failure)
+        finally:
+            _heard.is_passing = False
 
 
 @contextmanager
@@ -122,9 +132,10 @@ def listening() -> Iterator[list[str]]:
     messages : list of str
         Grows while GDAL reads. Errors that GDAL recovers from are in it as well.
     """
-    global _unraisable_before
-    if sys.unraisablehook is not _hear_unreadable:
-        _unraisable_before, sys.unraisablehook = sys.unraisablehook, _hear_unreadable
+    global _hook_before
+    with _hook_lock:
+        if sys.unraisablehook is not _hear_unreadable:
+            _hook_before, sys.unraisablehook = sys.unraisablehook, _hear_unreadable
     for name in OF_GDAL:
         logger: Any = logging.getLogger(name)
         logger.__class__ = _ListeningLogger  # there is no other way to GDAL's own handler

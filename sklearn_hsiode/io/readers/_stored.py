@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BufferedReader
 from math import prod
-from typing import IO
 
 import numpy as np
+from sklearn.utils import gen_batches
 
+from sklearn_hsiode._memory import FILE_BLOCK, n_items
 from sklearn_hsiode.io.readers._reading import reading
 from sklearn_hsiode.io.readers._source import CubeSource, some_bands
 
 ROWS, COLS, BANDS = range(3)
+SHORT = 2**16  # bytes that are read together, since another read would cost more
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,20 +50,24 @@ class StoredSource(CubeSource):
 
 
 def _part(
-    file: IO[bytes], start: int, dtype: np.dtype, shape: list[int], window: list[slice]
+    file: BufferedReader, start: int, dtype: np.dtype, shape: list[int], window: list[slice]
 ) -> np.ndarray:
     """Part of an array in C order, read run by run."""
     sizes = [part.stop - part.start for part in window]
     partial = [axis for axis, size in enumerate(sizes) if size < shape[axis]]
-    last = partial[-1] if partial else 0  # a run is part of this axis, and all of those after it
+    while partial and prod(shape[partial[-1] :]) * dtype.itemsize <= SHORT:
+        partial.pop()
+    last = partial[-1] if partial else 0  # of this axis a part is read, of those behind it all
+    inner = shape[last + 1 :]
+    at_once = n_items(FILE_BLOCK, prod(inner) * dtype.itemsize)
     values = np.empty(sizes, dtype=dtype)
-    length = prod(sizes[last:])
     for place in np.ndindex(*sizes[:last]):
-        corner = [part.start for part in window]
-        corner[:last] = [first + i for first, i in zip(corner, place, strict=False)]
-        file.seek(start + int(np.ravel_multi_index(corner, shape)) * dtype.itemsize)
-        run = np.fromfile(file, dtype, length)
-        if run.size < length:
-            raise ValueError("it is shorter than its header says")
-        values[place] = run.reshape(sizes[last:])
+        for part in gen_batches(sizes[last], at_once):
+            corner = [window[axis].start + i for axis, i in enumerate((*place, part.start))]
+            first = int(np.ravel_multi_index((*corner, *(0 for _ in inner)), shape))
+            file.seek(start + first * dtype.itemsize)
+            run = np.empty((part.stop - part.start, *inner), dtype)
+            if file.readinto(run.reshape(-1).view(np.uint8).data) < run.nbytes:
+                raise ValueError("it is shorter than its header says")
+            values[(*place, part)] = run[(slice(None), *window[last + 1 :])]
     return values
