@@ -258,6 +258,7 @@ def test_a_header_of_blanks_is_refused(tmp_path, write, blanks):
         ({"byte order }}": 0}, "a line that is not read"),
         ({"class_names": "{a, b\ufffd}"}, "not UTF-8"),
         ({"comment": "a field\nof some crop"}, "a line that is not read"),
+        ({"class lookup": "{0, 0}class names = {none, wheat}"}, "text behind a list"),
     ],
 )
 def test_what_a_header_tells_in_vain_is_warned_of_with_its_name(
