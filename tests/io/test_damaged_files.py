@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -428,7 +429,7 @@ def test_a_name_that_is_not_utf8_is_told_in_letters(tmp_path):
 
 
 def test_an_image_may_not_take_more_than_the_memory(monkeypatch):
-    source = ArraySource(path="field.xyz", array=np.zeros((10, 10, 10)))
+    source = ArraySource(path=Path("field.xyz"), array=np.zeros((10, 10, 10)))
     monkeypatch.setattr("sklearn_hsiode._memory.machine_memory", lambda: 1000)
     with pytest.raises(ValueError, match=r"field\.xyz would take .* memory"):
         super(ArraySource, source).whole(np.arange(10))
