@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import zlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -258,6 +259,7 @@ def test_a_header_of_blanks_is_refused(tmp_path, write, blanks):
         ({"byte order }}": 0}, "a line that is not read"),
         ({"class_names": "{a, b\ufffd}"}, "not UTF-8"),
         ({"comment": "a field\nof some crop"}, "a line that is not read"),
+        ({"class lookup": "{0, 0}class names = {none, wheat}"}, "text behind a list"),
     ],
 )
 def test_what_a_header_tells_in_vain_is_warned_of_with_its_name(
@@ -427,7 +429,7 @@ def test_a_name_that_is_not_utf8_is_told_in_letters(tmp_path):
 
 
 def test_an_image_may_not_take_more_than_the_memory(monkeypatch):
-    source = ArraySource(path="field.xyz", array=np.zeros((10, 10, 10)))
+    source = ArraySource(path=Path("field.xyz"), array=np.zeros((10, 10, 10)))
     monkeypatch.setattr("sklearn_hsiode._memory.machine_memory", lambda: 1000)
     with pytest.raises(ValueError, match=r"field\.xyz would take .* memory"):
         super(ArraySource, source).whole(np.arange(10))

@@ -23,7 +23,7 @@ from tests.robustness import arguments, jobs, kills, models
 from tests.robustness.child import SECONDS, Verdict, in_children
 from tests.robustness.formats import FORMATS
 from tests.robustness.mutations import damage
-from tests.robustness.oracle import BAD, GOOD, judged
+from tests.robustness.oracle import BAD, GOOD, judged, listening, without
 from tests.robustness.samples import Sample
 
 
@@ -42,9 +42,11 @@ def keep_file(case: str, folder: Path) -> None:
 def whole(name: str) -> Sample:
     """The sample of a format, with what is read from it as long as it is whole."""
     sample = FORMATS[name]()
-    with TemporaryDirectory() as folder:
-        sample.write(Path(folder))
-        return replace(sample, truth=sample.read(Path(folder)))
+    with TemporaryDirectory() as root, listening() as messages:
+        folder = Path(root)
+        sample.write(folder)
+        truth = sample.read(folder)
+    return replace(sample, truth=truth, messages=without(folder, messages))
 
 
 def damaged(case: str) -> tuple[Sample, dict[str, bytes]]:
@@ -75,7 +77,9 @@ class Kind:
 
 KINDS = {
     "files": Kind("Images and labels", FORMATS, whole, judge_file, keep_file),
-    "models": Kind("Model files", models.MODELS, models.whole, models.judge, models.keep),
+    "models": Kind(
+        *("Model files", models.MODELS, models.whole, models.judge, models.keep, models.GOOD),
+    ),
     "arguments": Kind(
         *("Odd arguments", arguments.NAMES, lambda _: arguments.prepare(), judge_argument),
         *(

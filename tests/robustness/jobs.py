@@ -46,12 +46,15 @@ class Job:
     read : callable
         What it has written, in values that can be compared, by the name of the file. Raises for
         a file under its final name that is not whole.
+    is_command : bool, default=True
+        Ends with a status of its own, and by no exception.
     """
 
     writes: str
     run: Callable[[], int]
     prepare: Callable[[], None]
     read: Callable[[], dict[str, Any]]
+    is_command: bool = True
 
 
 def command(*arguments: str) -> int:
@@ -78,21 +81,21 @@ def read_model(name: str) -> dict[str, Any]:
 
 def read_map() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if Path("map.tif").exists():
-        with rasterio.open("map.tif") as file:
-            found["map.tif"] = file.read().tolist(), file.tags(1)
-    if Path("map.png").exists():
-        found["map.png"] = imread("map.png").shape
-    if Path("map.tif.aux.xml").exists():
-        found["map.tif.aux.xml"] = Path("map.tif.aux.xml").read_text()
+    if Path("my-map.tif").exists():
+        with rasterio.open("my-map.tif") as file:
+            found["my-map.tif"] = file.read().tolist(), file.tags(1)
+    if Path("my-map.png").exists():
+        found["my-map.png"] = imread("my-map.png").shape
+    if Path("my-map.tif.aux.xml").exists():
+        found["my-map.tif.aux.xml"] = Path("my-map.tif.aux.xml").read_text()
     return found
 
 
 def read_benchmark() -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for path in sorted(Path("out").rglob("*") if Path("out").exists() else []):
-        if path.name.startswith(".") or path.is_dir():
-            continue
+    for path in sorted(Path("of-benchmark").rglob("*") if Path("of-benchmark").exists() else []):
+        if path.is_dir() or any(part.startswith(".") for part in path.parts):
+            continue  # files that are not finished lie in hidden folders
         if path.suffix == ".jsonl":
             whole, _, _ = path.read_text().rpartition("\n")  # the last line may be torn
             entries = [json.loads(line) for line in whole.splitlines()]
@@ -180,7 +183,7 @@ def fetch() -> int:
             os._exit(0)
     registry.SALINAS_A = _remote_scene(f"http://127.0.0.1:{server.server_port}")
     try:
-        fetch_salinas_a("home", n_retries=0)
+        fetch_salinas_a("of-fetch", n_retries=0)
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)
@@ -188,7 +191,7 @@ def fetch() -> int:
 
 
 def read_home() -> dict[str, Any]:
-    paths = sorted(Path("home").glob("*.npy"))
+    paths = sorted(Path("of-fetch").glob("*.npy"))
     return {path.name: np.load(path).tolist() for path in paths}
 
 
@@ -204,9 +207,19 @@ def nothing() -> None:
     """Prepare nothing."""
 
 
-MAP = ("map", "--model", "svm.model", "--scene", "field.npy", "--out", "map.tif", "--window", "4")
+MAP = (
+    "map",
+    "--model",
+    "svm.model",
+    "--scene",
+    "field.npy",
+    "--out",
+    "my-map.tif",
+    "--window",
+    "4",
+)
 BENCHMARK = (
-    *("benchmark", *FILES, "--out", "out", "--models", "ode-net", "svm", "coordinates"),
+    *("benchmark", *FILES, "--out", "of-benchmark", "--models", "ode-net", "svm", "coordinates"),
     *("--train-size", "0.3", "--repeats", "2", *QUICK, "--components", "2"),
 )
 TRAIN = ("train", *FILES, "--out", "ode.model", *QUICK, "--n-steps", "1", "--overwrite")
@@ -215,9 +228,9 @@ JOBS = {
         "ode.model", partial(command, *TRAIN), write_field, partial(read_model, "ode.model")
     ),
     "map": Job(
-        "map.", partial(command, *MAP, "--png", "--overwrite"), write_field_and_model, read_map
+        "my-map", partial(command, *MAP, "--png", "--overwrite"), write_field_and_model, read_map
     ),
-    "benchmark": Job("out", partial(command, *BENCHMARK), write_field, read_benchmark),
-    "save": Job("saved.model", save, nothing, partial(read_model, "saved.model")),
-    "fetch": Job("home", fetch, nothing, read_home),
+    "benchmark": Job("of-benchmark", partial(command, *BENCHMARK), write_field, read_benchmark),
+    "save": Job("saved.model", save, nothing, partial(read_model, "saved.model"), is_command=False),
+    "fetch": Job("of-fetch", fetch, nothing, read_home, is_command=False),
 }

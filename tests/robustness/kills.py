@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import resource
 import signal
 import time
@@ -16,6 +17,7 @@ from typing import Any
 
 from tests.robustness.child import Verdict
 from tests.robustness.jobs import JOBS, Job
+from tests.robustness.oracle import PACKAGE
 
 SIGNALS = {name: getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")}
 WAYS = (*SIGNALS, "SIGKILL", "full disk", "read-only")
@@ -155,12 +157,19 @@ def _faults_at_once(job: Job, truth: Any, way: str, status: int | None, said: st
         return "half-written"
     if status == 0 and found != truth:
         return "silent"
+    last = said.strip().rpartition("\n")[2]
     if way in SIGNALS:
-        return "" if status in (0, 130, -SIGNALS[way], FAILED) else "foreign error"
+        interrupted = status == FAILED and last.startswith("KeyboardInterrupt")
+        if interrupted and way == "SIGINT":  # a command may not have begun, or have ended already
+            return "foreign error" if job.is_command and str(PACKAGE) in said else ""
+        expected = 130 if way == "SIGINT" and job.is_command else -SIGNALS[way]
+        return "" if status in (0, expected) else "foreign error"
     if status not in (0, 1, FAILED):
         return "death"
-    named = any(name in said[-1000:] for name in (job.writes, Path.cwd().name))
-    return "" if status == 0 or named else "foreign error"
+    failed = 1 if job.is_command else FAILED
+    names = "|".join(map(re.escape, (job.writes, Path.cwd().name)))
+    named = re.search(rf"(?<![\w-])({names})(?![\w-])", last)
+    return "" if status == 0 or (status == failed and named) else "foreign error"
 
 
 def _faults_after(job: Job, truth: Any, there: list[str]) -> str:

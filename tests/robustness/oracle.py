@@ -65,7 +65,7 @@ def judged_error(error: BaseException, names: Collection[str]) -> Verdict:
 
 def judged(sample: Sample, new: Mapping[str, bytes], folder: Path) -> Verdict:
     """Read damaged files, and compare what is read with what the whole ones held."""
-    names = {name for known in (*sample.files, *new) for name in (known, Path(known).stem)}
+    names = {*sample.files, *new}
     differing, shown = set[str](), ""
     with listening() as messages:
         try:
@@ -74,8 +74,9 @@ def judged(sample: Sample, new: Mapping[str, bytes], folder: Path) -> Verdict:
             return judged_error(error, names)
     if not differing:
         return Verdict("same")
-    if any(name in message for name in names for message in messages):
-        return Verdict("warning", "; ".join(messages))
+    of_damage = without(folder, messages) - sample.messages
+    if any(name in message for name in names for message in of_damage):
+        return Verdict("warning", "; ".join(sorted(of_damage)))
     files, facts = put_back(sample.values, taken_apart(sample.files), taken_apart(new))
     if facts:  # do all other changes change nothing?
         try:
@@ -85,6 +86,11 @@ def judged(sample: Sample, new: Mapping[str, bytes], folder: Path) -> Verdict:
         if not rest and differing <= facts:
             return Verdict("cannot be told", ", ".join(sorted(differing)))
     return Verdict("silent", f"{shown}; warned: {messages}")
+
+
+def without(folder: Path, messages: Collection[str]) -> frozenset[str]:
+    """Messages as they read wherever the files lie."""
+    return frozenset(message.replace(str(folder), "") for message in messages)
 
 
 def differences(sample: Sample, files: Mapping[str, bytes], folder: Path) -> tuple[set[str], str]:

@@ -43,6 +43,10 @@ class Sample:
         The ranges that hold bare values.
     damaged : sequence of str, default=()
         Files that are mutated, by default all.
+    truth : dict
+        What is read of the whole files.
+    messages : frozenset of str
+        Warnings that the whole files give, which therefore tell no damage.
     """
 
     files: Mapping[str, bytes]
@@ -50,6 +54,7 @@ class Sample:
     values: tuple[Values, ...] = ()
     damaged: tuple[str, ...] = ()
     truth: Facts = field(default_factory=dict)
+    messages: frozenset[str] = frozenset()
 
     def write(self, folder: Path) -> None:
         """Write all files into a folder."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ TYPES = {
 }
 NOTHING = ("", "none")
 LINE = 10_000  # characters of a line at which GDAL stops to read the header
+BEHIND = re.compile(r"\{[^{}]*\}(.+)", re.DOTALL)  # what stands on the line on which a list ends
 HEADER = 16  # mebibytes, many times what 20,000 bands take
 
 Header = dict[str, str]
@@ -152,6 +154,8 @@ def _fields(path: Path) -> Header:
             except StopIteration:
                 raise ValueError(f"{path} ends within the list of {name.strip()}.") from None
         key, value = "_".join(name.lower().split()), value.strip()
+        if behind := BEHIND.match(value):
+            logger.warning("%s has text behind a list that is not read: %.80r", path, behind[1])
         if key in fields:
             if fields[key] != value:
                 raise ValueError(f"{path} gives {name.strip()} twice: leave one of them.")
