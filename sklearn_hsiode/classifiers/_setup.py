@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import signature
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
 
-from sklearn_hsiode._arguments import JOBS, HasMethods, Integer, Number, Options, StrOptions
+from sklearn_hsiode._arguments import JOBS, HasMethods, Integer, Number, StrOptions
 from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._patches import PatchSamples
@@ -32,7 +31,7 @@ ROUNDING = 1e-3  # of a band's standard deviation, which the type of the weights
 TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "shortcut": ["boolean"],
     "gate": [Number(0, 1, closed="both"), StrOptions({"auto"})],
-    "shortcut_C": [Number(0, closed="neither"), Options(Real, {np.inf})],
+    "shortcut_C": [Number(0, closed="neither")],
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "lr": [Number(0, 1e38, closed="neither")],
     "lr_schedule": [StrOptions(set(SCHEDULES)), callable],

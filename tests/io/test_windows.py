@@ -223,8 +223,6 @@ def test_bad_bands_that_stay_mark_patches_with_gaps(tmp_path, write, by_window):
 def test_blocks_cover_an_image_once_and_hold_no_more_than_they_may(shape, block, n_bands, at_once):
     source = ArraySource(
         path=Path("array"),
-        shape=(*shape, n_bands),
-        dtype=np.dtype(np.int16),
         array=np.zeros((*shape, n_bands), dtype=np.int16),
         block_rows=block[0],
         block_cols=block[1],

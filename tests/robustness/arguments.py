@@ -804,7 +804,6 @@ LONG: dict[str, Callable[[Any], bool]] = {
 # Values that are valid beyond what the annotation says.
 ALLOWED: dict[str, Callable[[Any], bool]] = {
     "verbose": lambda value: isinstance(value, bool | np.bool_),  # as in all of scikit-learn
-    "shortcut_C": lambda value: value == float("inf"),  # as in its LogisticRegression
 }
 
 
