@@ -90,7 +90,8 @@ def benchmark_models(
     >>> models["ode-net"][-1].solver
     'dopri5'
     """
-    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+    is_list = isinstance(names, Iterable) and getattr(names, "ndim", 1) == 1  # 0: of one number
+    if isinstance(names, str | bytes) or not is_list:
         raise TypeError(f"names must be a list of names of models, got {names!r}.")
     names = list(names)
     unknown = [name for name in names if not isinstance(name, str) or name not in MODELS]

@@ -188,6 +188,7 @@ def test_what_gdal_says_outside_of_reading_is_logged_as_before(caplog):
         ({"wavelength": "{1, 2, 3"}, "ends within the list of wavelength"),
         ({"bands ": 7}, "gives bands twice"),
         ({"reflectance_scale_factor": 0}, "scale factor = 0"),
+        ({"reflectance_scale_factor": -1}, "scale factor = -1"),
         ({"description": "x" * 10_000}, "a line of 10,000 characters or more"),
     ],
 )
@@ -228,7 +229,7 @@ def test_headers_as_other_programs_write_them_are_read(tmp_path, write, fields):
     assert scene.crs.to_epsg() == 32633
 
 
-@pytest.mark.parametrize("factor", ["nan", "inf", "1e-320", "1e300", "-1e-30"])
+@pytest.mark.parametrize("factor", ["nan", "inf", "1e-320", "1e300"])
 def test_a_scale_by_which_values_vanish_or_overflow_is_refused(tmp_path, write, factor):
     header = write.envi(tmp_path / "field.hdr", write.cube(), reflectance_scale_factor=factor)
     with pytest.raises(ValueError, match=r"field\.img declares that values are scaled by"):

@@ -132,7 +132,7 @@ def _fields(path: Path) -> Header:
     if path.stat().st_size > HEADER * 2**20:
         raise ValueError(f"{path} is no ENVI header: it has more than {HEADER} MiB.")
     text = path.read_text(encoding="utf-8", errors="replace").lstrip("\ufeff \n\r")
-    if text[:4].lower() != "envi" or "\0" in text:
+    if text.partition("\n")[0].strip().lower() != "envi" or "\0" in text:
         raise ValueError(f"{path} is no ENVI header: it must be text whose first line is ENVI.")
     if max(map(len, text.split("\n"))) >= LINE:
         raise ValueError(
@@ -206,10 +206,10 @@ def _about_bands(path: Path, fields: Header, bands: int, dtype: np.dtype) -> dic
     if multipliers := _list(path, fields, "bbl", bands):
         about["bad"] = bad_bands(path, multipliers)
     factor = _number(path, fields, "reflectance_scale_factor", "1")
-    if factor == 0:
+    if factor <= 0:
         raise ValueError(
-            f"{path} has reflectance scale factor = 0, by which nothing can be divided: write 1"
-            " where values are not scaled."
+            f"{path} has reflectance scale factor = {factor:g}, by which no reflectance is scaled:"
+            " write 1 where values are not."
         )
     if factor != 1:
         about["gains"], about["offsets"] = np.full(bands, 1 / factor), np.zeros(bands)

@@ -91,7 +91,10 @@ def _read_73(path: Path, variable: str | None, grid: CubeSource | None) -> CubeS
 
 def _check_storage(path: Path, array: Any) -> None:
     """Raise ValueError for impossible blocks, and warn of those that are not there."""
-    n_blocks, n_stored = 1, int(array.id.get_storage_size() >= array.nbytes)
+    n_bytes = array.id.get_storage_size()
+    n_blocks, n_stored = 1, int(n_bytes >= array.nbytes)
+    if array.chunks is None and n_bytes > array.nbytes:
+        raise ValueError(f"{array.name} has {n_bytes:,} bytes, and not {array.nbytes:,}")
     if array.chunks is not None:
         block_bytes = prod(array.chunks) * array.dtype.itemsize
         require_memory(path, block_bytes)
