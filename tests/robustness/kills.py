@@ -129,7 +129,11 @@ def judge(case: str, folder: Path) -> Verdict:
                 os.kill(process[0], SIGNALS[way])
             status, said = ended(*process)
         what = f"{way}, exit {status}: {said[-250:]}"
-        fault = _faults_at_once(job, truth, way, status, said) or _faults_after(job, truth, there)
+        fault = _faults_at_once(job, truth, way, status, said)
+        if not fault:
+            status_after, said = ended(*started(job))
+            what += f"\nand then exit {status_after}: {said[-1000:]}"
+            fault = _faults_after(job, truth, there, status_after)
     return Verdict(fault, what) if fault else Verdict("done" if status == 0 else "stopped", what)
 
 
@@ -172,9 +176,10 @@ def _faults_at_once(job: Job, truth: Any, way: str, status: int | None, said: st
     return "" if status == 0 or (status == failed and named) else "foreign error"
 
 
-def _faults_after(job: Job, truth: Any, there: list[str]) -> str:
+def _faults_after(job: Job, truth: Any, there: list[str], status: int | None) -> str:
     """Faults of a complete run to the same place, after one that was stopped."""
-    status, _ = ended(*started(job))
+    if status is None:
+        return "hang"
     if status != 0:
         return "not resumed"
     if job.read() != truth:

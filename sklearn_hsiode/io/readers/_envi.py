@@ -99,7 +99,9 @@ def _read_pair(header: Path, data: Path) -> RasterSource:
             return raster_source(data, file, **about)
         start = _number(header, fields, "header_offset", "0", int)
         return raster_source(
-            *(data, file, EnviSource),
+            data,
+            file,
+            EnviSource,
             **about,
             start=start,
             axes=AXES[fields["interleave"].lower()],
