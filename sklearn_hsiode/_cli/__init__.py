@@ -26,12 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status : int
         0 on success, 1 for a mistake or a failure, 130 when interrupted by Ctrl-C.
     """
-    options = _parser().parse_args(arguments)
+    options = argparse.Namespace(command="", debug=True)  # until it is known what was asked for
     try:
+        options = _parser().parse_args(arguments)
         options.run(options)
     except KeyboardInterrupt as interruption:
         what_is_left = f": {interruption}" if interruption.args else ""
-        print(f"hsiode {options.command}: interrupted{what_is_left}", file=sys.stderr)
+        print(f"{f'hsiode {options.command}'.strip()}: interrupted{what_is_left}", file=sys.stderr)
         return 130
     except Exception as error:
         if options.debug:

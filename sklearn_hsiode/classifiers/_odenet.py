@@ -86,7 +86,7 @@ class ODENetClassifier(PatchNetClassifier):
         **TRAINING_CONSTRAINTS,
         **LAYER_CONSTRAINTS,
         "solver": [StrOptions(SOLVERS.keys())],
-        "n_steps": [Integer(1, 2**16)],
+        "n_steps": [Integer(1, 1000)],
         "rtol": [Number(0, closed="neither")],
         "atol": [Number(0, closed="neither")],
         "adjoint": ["boolean"],

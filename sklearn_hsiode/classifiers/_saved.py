@@ -43,7 +43,7 @@ LIMITS = {
     "max_epochs": (1, 2**20),
     "n_blocks": (0, 1000),
     "n_iter_no_change": (1, 2**20),
-    "n_steps": (1, 10_000),
+    "n_steps": (1, 1000),
     "rtol": (1e-15, np.inf),
 }
 LARGEST_PATCH = 2**12

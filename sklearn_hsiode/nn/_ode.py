@@ -23,7 +23,7 @@ from sklearn_hsiode.nn._solvers import (
 
 #: Constraints of how an ODE is solved, apart from the solver.
 SOLVING: Constraints = {
-    "n_steps": [Integer(None, 2**16)],
+    "n_steps": [Integer(None, 1000)],
     "rtol": [Number(0, closed="left")],
     "atol": [Number(0, closed="left")],
     "adjoint": ["boolean"],

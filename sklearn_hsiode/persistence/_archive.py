@@ -97,7 +97,12 @@ def check_arrays(members: Mapping[str, bytes]) -> None:
 def packed(members: Mapping[str, bytes]) -> bytes:
     """Return an archive of these members, without compression."""
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+    try:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+    except ValueError as error:  # an archive that is interrupted within a member cannot be closed
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        raise
     return file.getvalue()

@@ -18,7 +18,7 @@ from sklearn_hsiode._bands import iter_estimators
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import checked_wavelengths
 from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.persistence._archive import unpacked
+from sklearn_hsiode.persistence._archive import packed, unpacked
 
 FORMAT = 3
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
@@ -132,10 +132,9 @@ def save_model(
         "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
     }
     text = json.dumps(about, indent=1, default=_plain)
-    with complete_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
-        archive.writestr(ABOUT, text)
-        archive.writestr(MODEL, model)
-        archive.writestr(HASH, _hash(text.encode(), model))
+    members = {ABOUT: text.encode(), MODEL: model, HASH: _hash(text.encode(), model).encode()}
+    with complete_file(path) as unfinished:
+        unfinished.write_bytes(packed(members))
     return path
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_hsiode._arguments import Number, checked
+from sklearn_hsiode._arguments import OF_ARRAYS, Number, checked, naming
 from sklearn_hsiode._colors import (
     INVALID_COLOR,
     class_entries,
@@ -256,14 +256,16 @@ def _stretched(
     scene: Scene, bands: tuple[int, ...], percentiles: tuple[float, float]
 ) -> np.ndarray:
     """The bands from 0 to 1 between their percentiles, as an RGB image."""
-    if len(percentiles) != 2 or not all(map(Number(0, 100).is_satisfied_by, percentiles)):
+    with naming("percentiles", OF_ARRAYS):
+        limits = tuple(percentiles)
+    if len(limits) != 2 or not all(map(Number(0, 100).is_satisfied_by, limits)):
         raise ValueError(f"percentiles must be two numbers from 0 to 100, got {percentiles!r}.")
     values = scene.select_bands(list(bands)).cube.astype(float)
     valid = scene.mask & np.isfinite(values).all(axis=2)
     image = np.empty((*valid.shape, 3))
     image[:] = INVALID_COLOR
     if valid.any():
-        low, high = np.percentile(values[valid], percentiles, axis=0)
+        low, high = np.percentile(values[valid], limits, axis=0)
         span = np.where(high > low, high - low, 1)
         image[valid] = ((values[valid] - low) / span).clip(0, 1)
     return image

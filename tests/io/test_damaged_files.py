@@ -1,6 +1,7 @@
 """Files that are damaged, or declare what cannot be, are never read as something else."""
 
 import logging
+import struct
 import subprocess
 import sys
 import textwrap
@@ -109,6 +110,25 @@ def test_gdals_own_file_beside_an_image_is_told_of_where_it_is_no_xml(tmp_path, 
     (tmp_path / "field.tif.aux.xml").write_text("<PAMDataset><Metadata>")
     np.testing.assert_array_equal(read_scene(path).cube, write.cube())
     assert "field.tif.aux.xml is no XML" in caplog.text
+
+
+def test_a_second_band_of_opacity_is_refused(tmp_path, write):
+    rasterio = pytest.importorskip("rasterio")
+    path = write.tif(tmp_path / "field.tif", write.cube())
+    with rasterio.open(path, "r+") as file:
+        file.colorinterp = [*file.colorinterp[:-2], *[rasterio.enums.ColorInterp.alpha] * 2]
+    with pytest.raises(ValueError, match=r"field\.tif says that 2 of its bands are opacity"):
+        read_scene(path)
+
+
+def test_metadata_of_gdals_that_is_no_xml_is_told_of(tmp_path, write, caplog):
+    path = write.tif(tmp_path / "field.tif", write.cube(), tags=TAGS)
+    read_scene(path)
+    assert not caplog.text
+    text = b"<GDALMetadata>" + path.read_bytes().split(b"<GDALMetadata>")[1].split(b"\0")[0]
+    path.write_bytes(path.read_bytes().replace(text, b"\xff" * len(text)))
+    np.testing.assert_array_equal(read_scene(path).cube, write.cube())
+    assert "field.tif: its GDAL metadata cannot be read" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -340,6 +360,48 @@ def test_no_data_type_of_a_matlab_file_ends_the_process(tmp_path):
     assert done.stdout == "alive\n", done.stderr
 
 
+def test_a_compressed_matlab_file_is_read_as_it_was_or_refused(tmp_path):
+    path, cube = tmp_path / "field.mat", np.arange(3000, dtype=np.int16).reshape(10, 10, 30)
+    savemat(path, {"cube": cube}, do_compression=True)
+    content = path.read_bytes()
+    for place in range(136, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 16
+        path.write_bytes(changed)
+        with pytest.raises(ValueError, match=r"field\.mat"):
+            read_scene(path)
+
+
+def test_a_block_whose_place_is_hidden_by_damage_is_an_error(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "field.mat"
+    with h5py.File(path, "w") as file:
+        cube = file.create_dataset("cube", (6, 8, 10), "i2", chunks=(3, 4, 5))
+        cube[:] = 1
+    content = bytearray(path.read_bytes())
+    last = content.rindex(struct.pack("<4Q", 3, 4, 5, 0))  # a key of the tree of blocks
+    content[last + 3] = 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"field\.mat .*damaged"):
+        read_scene(path)
+
+
+def test_blocks_that_are_empty_or_twice_in_a_matlab_73_file_are_an_error(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "field.mat"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("cube", data=np.ones((6, 8, 10), "i2"), chunks=(3, 4, 5))
+    content = path.read_bytes()
+    place = content.index(struct.pack("<2I4Q", 120, 0, 3, 4, 0, 0))  # size, filters, corner
+    for change in (
+        struct.pack("<2I4Q", 120, 0, 3, 0, 0, 0),
+        struct.pack("<2I4Q", 0, 0, 3, 4, 0, 0),
+    ):
+        path.write_bytes(content[:place] + change + content[place + len(change) :])
+        with pytest.raises(ValueError, match=r"field\.mat .*damaged"):
+            read_scene(path)
+
+
 def test_blocks_that_are_not_in_a_matlab_73_file_are_warned_of(tmp_path, caplog):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "field.mat", "w") as file:
@@ -425,8 +487,10 @@ def test_a_name_that_is_not_utf8_is_told_in_letters(tmp_path):
     path = bytes(tmp_path) + b"/field\xff.npy"
     with open(path, "wb") as file:
         np.save(file, np.ones((4, 5, 3)))
-    with pytest.raises(ValueError, match=r"field\\xff\.npy is not UTF-8.*: rename it"):
+    with pytest.raises(ValueError, match=r"field\\udcff\.npy is not UTF-8.*: rename it"):
         read_scene(path.decode(errors="surrogateescape"))
+    with pytest.raises(ValueError, match=r"\\ud800 is not UTF-8"):
+        read_scene("\ud800")
 
 
 def test_an_image_may_not_take_more_than_the_memory(monkeypatch):

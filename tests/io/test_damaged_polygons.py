@@ -173,6 +173,14 @@ def test_a_number_in_a_shapefile_that_is_none_is_an_error(folder, tmp_path):
         labels(folder, path)
 
 
+def test_a_text_in_a_shapefile_with_control_characters_is_an_error(folder, tmp_path):
+    path = copied(folder, ".dbf", tmp_path)
+    content = path.with_suffix(".dbf").read_bytes()
+    path.with_suffix(".dbf").write_bytes(content.replace(b"wheat  ", b"wheat \x01", 1))
+    with pytest.raises(ValueError, match=rf"{path} .* where a text should be"):
+        labels(folder, path)
+
+
 def test_features_that_are_deleted_from_a_shapefile_do_not_count(folder, tmp_path):
     path = copied(folder, ".dbf", tmp_path)
     content = bytearray(path.with_suffix(".dbf").read_bytes())
@@ -330,11 +338,12 @@ def test_measures_do_not_count(folder, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb"])
-def test_features_without_a_shape_do_not_count(folder, tmp_path, suffix):
+def test_features_without_a_shape_are_told_of_and_do_not_count(folder, tmp_path, suffix, caplog):
     shapes = [squares(3)[0], None, shapely.Polygon(), squares(3)[2]]
     more = {"SPATIAL_INDEX": "NO"} if suffix == ".fgb" else {}
     path = write(tmp_path / f"gt{suffix}", shapes, [1, 2, 3, 4], **more)
     assert labels(folder, path).diagonal()[:4].tolist() == [1, 0, 4, 0]
+    assert f"{path}: 2 of its 4 features have no geometry" in caplog.text
 
 
 def test_arcs_are_read(folder, tmp_path):
@@ -371,3 +380,11 @@ def test_a_column_of_numbers_and_names_matters_where_it_holds_the_classes(folder
     for column in ("mixed", "nested"):
         with pytest.raises(TypeError, match=rf"column '{column}' of {path} holds neither"):
             labels(folder, path, column)
+
+
+@pytest.mark.parametrize("change", [lambda prj: prj * 2, lambda prj: prj[:-3], lambda prj: prj[5:]])
+def test_a_prj_defines_one_crs(folder, tmp_path, change):
+    path = copied(folder, ".dbf", tmp_path)
+    path.with_suffix(".prj").write_bytes(change((folder / "gt.prj").read_bytes()))
+    with pytest.raises(ValueError, match=rf"{path} "):
+        labels(folder, path)

@@ -12,7 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from threading import RLock
 from typing import Generic, TypeVar
+
+from tqdm import tqdm
 
 Case = TypeVar("Case")
 SECONDS = 20.0
@@ -90,6 +93,7 @@ def _started(cases: list[Case], judge: Callable[[Case], Verdict]) -> _Child[Case
     if pid == 0:
         try:
             os.close(reading)
+            tqdm.set_lock(RLock())  # else one that all share, which the killed keep for ever
             _set_limits()
             for case in cases:
                 verdict = judge(case)

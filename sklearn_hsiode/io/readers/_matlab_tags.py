@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import IO
 
 HEADER = 128  # bytes before the first element
 ENDIANNESS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
@@ -25,6 +26,7 @@ KINDS = (
 NUMERIC = KINDS[6:16]
 IS_COMPLEX = 0x0800
 BEGINNING = 8192  # bytes of a variable that hold all but its values
+PART = 2**20  # bytes that are inflated at once
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,33 @@ def variables(path: Path) -> list[Variable]:
             end = file.tell() + length
             if end > size:
                 raise ValueError(f"an element would end at byte {end}, but it has {size}")
-            beginning = file.read(min(length, BEGINNING))
             if kind == COMPRESSED:
-                beginning = zlib.decompressobj().decompress(beginning, BEGINNING)
+                beginning = _inflated(file, length)
                 kind, length = struct.unpack_from(f"{order}II", beginning)
                 beginning = beginning[8:]
+            else:
+                beginning = file.read(min(length, BEGINNING))
             if kind != MATRIX:
                 raise ValueError(f"an element is of type {kind}, but variables are of {MATRIX}")
             variable = _variable(beginning, order)
             found += [variable] if variable else []
             file.seek(end)
     return found
+
+
+def _inflated(file: IO[bytes], length: int) -> bytes:
+    """The beginning of a compressed element, of which the whole is checked; SciPy does not."""
+    stream, beginning = zlib.decompressobj(), b""
+    while length and not stream.eof:
+        part = file.read(min(length, PART))
+        length -= len(part)
+        while part and not stream.eof:
+            inflated = stream.decompress(part, PART)
+            beginning += inflated[: BEGINNING - len(beginning)]
+            part = stream.unconsumed_tail
+    if not stream.eof:
+        raise ValueError("a compressed variable ends before its values do")
+    return beginning
 
 
 def _variable(beginning: bytes, order: str) -> Variable | None:

@@ -152,6 +152,11 @@ def raster_source(
 
     alpha = [color == ColorInterp.alpha for color in file.colorinterp]
     indexes = tuple(i for i, is_alpha in zip(file.indexes, alpha, strict=True) if not is_alpha)
+    if sum(alpha) > 1:
+        raise ValueError(
+            f"{path} says that {sum(alpha)} of its bands are opacity, of which an image has one: it"
+            " is damaged, or say that they are data (gdal_edit.py -colorinterp_4 undefined)."
+        )
     if not indexes:
         names = ", ".join(file.subdatasets) or "none"
         raise ValueError(f"{path} holds no bands itself: save one of its parts, {names}.")

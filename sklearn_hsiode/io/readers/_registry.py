@@ -73,7 +73,7 @@ def _reader(path: Any) -> tuple[Path, Callable[..., CubeSource]]:
             " an array, use Scene(cube, labels)."
         )
     path = Path(os.fsdecode(path))
-    shown = os.fsencode(path).decode(errors="backslashreplace")
+    shown = str(path).encode(errors="backslashreplace").decode()
     if shown != str(path):
         raise ValueError(
             f"The name of {shown} is not UTF-8, which rasterio and figures need: rename it."

@@ -21,6 +21,10 @@ NO_BOX = (np.nan,) * 4
 NUMBER = re.compile(
     rb"\s*[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|inf|infinity)\s*|[\s*\0]*", re.IGNORECASE
 )
+# Zeros may pad a text; of control characters a tab and the ends of lines may be meant.
+TEXT = re.compile(rb"[^\0-\x08\x0b\x0c\x0e-\x1f]*\0*", re.DOTALL)
+ANYTHING = re.compile(b".*", re.DOTALL), "anything"
+CELLS = {"N": (NUMBER, "a number"), "F": (NUMBER, "a number"), "C": (TEXT, "a text")}
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ def read_shapefile(path: Path) -> Shapefile:
         _box(shp, number, start, size, kind) for number, (start, size) in enumerate(index, start=1)
     ]
     has_crs = parts.get(".prj", b"").strip() not in (b"", UNKNOWN_CRS)
+    _check_crs(parts.get(".prj", b""))
     return Shapefile(path, np.reshape(boxes, (-1, 4))[is_kept], has_crs)
 
 
@@ -109,11 +114,19 @@ def _check_table(dbf: bytes) -> np.ndarray:
     if not np.isin(table["deleted"], (b" ", b"*")).all():
         raise ValueError("its .dbf has records that do not begin as records do")
     for i, column in enumerate(columns):
-        if chr(column[11]) in "NF":
-            for text in table[f"column {i}"].tolist():
-                if not NUMBER.fullmatch(text):
-                    raise ValueError(f"its .dbf holds {text!r} where a number should be")
+        expected, what = CELLS.get(chr(column[11]), ANYTHING)
+        for text in table[f"column {i}"].tolist():
+            if not expected.fullmatch(text):
+                raise ValueError(f"its .dbf holds {text!r} where {what} should be")
     return table["deleted"] != b"*"
+
+
+def _check_crs(prj: bytes) -> None:
+    """Raise ValueError for brackets that do not match, or more than one pair around them all."""
+    bare = re.sub(rb'"[^"]*"|[^][()]', b"", prj)
+    depth = np.cumsum([1 if bracket in b"[(" else -1 for bracket in bare])
+    if len(depth) and ((depth[:-1] < 1).any() or depth[-1] != 0):
+        raise ValueError("its .prj does not define one coordinate reference system")
 
 
 def _box(shp: bytes, number: int, start: int, size: int, kind: int) -> tuple[float, ...]:

@@ -1,17 +1,21 @@
-"""Where the blocks of a TIFF lie, which GDAL does not check.
+"""Where the blocks of a TIFF lie, and its metadata, which GDAL does not check.
 
 Sources: TIFF 6.0, Adobe, 1992; BigTIFF, as libtiff documents it.
 """
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from math import ceil
 from pathlib import Path
 from typing import IO
+from xml.etree import ElementTree
 
 import numpy as np
+
+logger = logging.getLogger(__name__)
 
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 SAMPLES, ROWS_PER_STRIP, PLANAR = 277, 278, 284
@@ -19,6 +23,7 @@ TILE_WIDTH, TILE_LENGTH = 322, 323
 OFFSETS, COUNTS = (273, 324), (279, 325)  # of strips, of tiles
 UNCOMPRESSED, DEFLATE = 1, (8, 32946)
 YCBCR = 6
+METADATA = 42112  # XML of GDAL's
 TYPES = {1: "u1", 3: "u2", 4: "u4", 16: "u8", 18: "u8"}  # of numbers that are not negative
 
 Tags = dict[int, np.ndarray]
@@ -31,6 +36,7 @@ def check_blocks(path: Path, *, checksums: bool) -> None:
     """
     with path.open("rb") as file:
         tags, directory = _tags(file)
+        _warn_of_metadata(path, tags)
         found = [next((tags[tag] for tag in of if tag in tags), None) for of in (OFFSETS, COUNTS)]
         if found[0] is None or found[1] is None or len(found[0]) != len(found[1]):
             return
@@ -68,6 +74,9 @@ def _tags(file: IO[bytes]) -> tuple[Tags, np.ndarray]:
     tags: Tags = {}
     for i in range(n_tags):
         tag, kind, length, value = entry.unpack_from(entries, i * entry.size)
+        if tag == METADATA and length > struct.calcsize(word):
+            file.seek(value)
+            tags[tag] = np.fromfile(file, np.uint8, length)  # GDAL says so where it is cut
         if kind not in TYPES:
             continue
         dtype = np.dtype(order + TYPES[kind])
@@ -78,6 +87,19 @@ def _tags(file: IO[bytes]) -> tuple[Tags, np.ndarray]:
             file.seek(value)
             tags[tag] = np.frombuffer(file.read(length * dtype.itemsize), dtype, length)
     return tags, np.array([place, len(entries)], dtype=np.uint64)
+
+
+def _warn_of_metadata(path: Path, tags: Tags) -> None:
+    """Log a warning where GDAL finds no XML in its tag, which it then leaves out in silence."""
+    if METADATA in tags:
+        try:
+            ElementTree.fromstring(tags[METADATA].tobytes().rstrip(b"\0"))
+        except ElementTree.ParseError as error:
+            logger.warning(
+                "%s: its GDAL metadata cannot be read (%s), so that wavelengths and names may be"
+                " missing: the file may be damaged.",
+                *(path, error),
+            )
 
 
 def _number(tags: Tags, tag: int, default: int) -> int:

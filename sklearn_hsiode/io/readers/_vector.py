@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import reprlib
 from itertools import compress
 from math import isnan
@@ -16,6 +17,8 @@ from sklearn_hsiode.io.readers._ogr import read_ogr
 from sklearn_hsiode.io.readers._raster import read_raster
 from sklearn_hsiode.io.readers._reading import reading
 from sklearn_hsiode.io.readers._source import ArraySource, CubeSource
+
+logger = logging.getLogger(__name__)
 
 BEYOND = 2**63  # the first whole number that 64 bits do not hold
 SHAPES = ("Polygon", "MultiPolygon", "Point", "MultiPoint")
@@ -54,6 +57,11 @@ def read_vector(
         ) from error
     shapes = features.geometries
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    if not there.all():
+        logger.warning(
+            "%s: %d of its %d features have no geometry, and label nothing.",
+            *(path, np.count_nonzero(~there), len(there)),
+        )
     geometries = _on_grid(path, shapes[there], features.crs or grid.crs, grid)
     codes, names = _coded(path, class_column, list(compress(features.values, there)))
     # Places in a list of the codes are rasterised, since a code may be beyond what GDAL burns.
