@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_hsiode._arguments import checked
+from sklearn_hsiode._arguments import OF_ARRAYS, checked, naming
 from sklearn_hsiode._colors import class_colors
 from sklearn_hsiode._labels import display_names, known_classes
 from sklearn_hsiode._markup import figure_text
@@ -85,7 +85,9 @@ class SpectraDisplay:
             raise ValueError(
                 f"std must have the shape of mean, {self.mean.shape}, got {self.std.shape}."
             )
-        if len(class_names) != n_classes or not all(isinstance(n, str) for n in class_names):
+        with naming("class_names", OF_ARRAYS):
+            names = list(class_names)
+        if len(names) != n_classes or not all(isinstance(name, str) for name in names):
             raise ValueError(f"class_names must be {n_classes} names, got {shown(class_names)}.")
         self.class_names = class_names
         self.wavelengths = checked_wavelengths(wavelengths, n_bands)

@@ -150,6 +150,33 @@ def test_a_file_beside_it_that_is_not_written_again_is_removed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("n_moves", [0, 1])
+def test_a_kill_between_the_moves_leaves_no_file_beside_that_is_of_another(
+    tmp_path, monkeypatch, n_moves
+):
+    path, names = tmp_path / "map.tif", tmp_path / "names.xml"
+    path.write_text("old map")
+    names.write_text("old names")
+    moves = []
+
+    def replace(source, target, original=Path.replace):
+        if len(moves) == n_moves:
+            raise KeyboardInterrupt
+        moves.append(target)
+        return original(source, target)
+
+    def write():
+        with complete_file(path, names) as unfinished:
+            unfinished.write_text("new map")
+            (unfinished.parent / "names.xml").write_text("new names")
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert path.read_text() == ("new map" if n_moves else "old map")
+    assert not names.exists()
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
 def test_a_full_disk_names_the_file(tmp_path, number):
     def write():

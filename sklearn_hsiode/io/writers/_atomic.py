@@ -41,7 +41,8 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
         Where the file is to be; what lies there stays until the new one is complete.
     *beside : path
         Files in the same folder that belong to this one. They are written beside the unfinished
-        one, under their own names, and moved with it; one that is not written is removed.
+        one, under their own names. Old ones are removed before it is moved, and new ones are
+        moved after it, so that a process that is killed in between leaves none of another file.
 
     Yields
     ------
@@ -77,8 +78,12 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
             yield hidden / path.name
             # Nobody else's files come between those that belong together.
             with _owned(folder / MOVES) if beside else nullcontext():
-                for name in (*(file.name for file in beside), path.name):
-                    _move(hidden / name, folder / name)
+                for file in beside:  # so that those of another file never lie beside this one
+                    (folder / file.name).unlink(missing_ok=True)
+                (hidden / path.name).replace(path)
+                for file in beside:
+                    if (hidden / file.name).exists():
+                        (hidden / file.name).replace(folder / file.name)
     except OSError as error:
         told = error.filename
         is_hidden = told is not None and str(told).startswith(str(hidden))
@@ -127,10 +132,3 @@ def _last_written(hidden: Path) -> float:
     with suppress(OSError):
         times = [path.stat().st_mtime for path in (hidden, *hidden.iterdir())]
     return max(times)
-
-
-def _move(source: Path, target: Path) -> None:
-    if source.exists():
-        source.replace(target)
-    else:
-        target.unlink(missing_ok=True)
