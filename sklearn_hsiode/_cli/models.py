@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._cli.options import (
     OF_RECIPES,
     OF_SEARCH,
@@ -37,7 +38,6 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._envi import envi_files
-from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 from sklearn_hsiode.recipes._tuned import chosen_in_words
