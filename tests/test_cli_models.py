@@ -144,7 +144,7 @@ def interrupt(monkeypatch):
                 if len(trainings) == training and len(net.history) == epoch:
                     raise KeyboardInterrupt
 
-        monkeypatch.setattr("sklearn_hsiode.classifiers._patchnet.EpochRecorder", Interrupts)
+        monkeypatch.setattr("sklearn_hsiode.classifiers._training.EpochRecorder", Interrupts)
 
     return interrupt
 

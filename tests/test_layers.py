@@ -28,6 +28,7 @@ LAYERS = {
     "_labels": {"_arguments", "_validation"},
     "_pixels": {"_validation"},
     "_scene": {"_arguments", "_cubes", "_labels", "_pixels", "_validation"},
+    "_checkpoint": {"_archive", "_atomic"},
     "_fingerprint": {"_memory", "_scene"},
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_arguments", "_bands", "_gather", "_pixels", "_sklearn"},
@@ -36,8 +37,8 @@ LAYERS = {
     "baselines": {"_arguments", "_bands", "_pixels", "_sklearn"},
     "model_selection": {"_arguments", "_patches", "_pixels"},
     "classifiers": {
-        *("nn", "_arguments", "_bands", "_gather", "_memory", "_patches", "_pixels"),
-        *("_sklearn", "_tensors", "_validation", "model_selection"),
+        *("nn", "_arguments", "_bands", "_checkpoint", "_fingerprint", "_gather", "_memory"),
+        *("_patches", "_pixels", "_sklearn", "_tensors", "_validation", "model_selection"),
     },
     "io": {
         "_arguments",
@@ -53,6 +54,9 @@ LAYERS = {
     "metrics": {"_arguments", "_labels", "_markup", "_validation"},
     "recipes": {
         "_arguments",
+        "_checkpoint",
+        "_fingerprint",
+        "_pixels",
         "_patches",
         "_spectral",
         "classifiers",

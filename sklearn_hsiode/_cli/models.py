@@ -91,6 +91,13 @@ def _add_train(subparsers: Any) -> None:
         action="store_true",
         help="save a network although Ctrl-C has ended its training early, with the epochs it has",
     )
+    parser.add_argument(
+        "--no-checkpoint",
+        action="store_true",
+        help="keep nothing of a training that is killed or interrupted: otherwise the folder"
+        " OUT.checkpoint, from which the same command goes on, lies beside the model until it is"
+        " saved; remove the folder to begin anew",
+    )
     add_seed(parser)
     _add_overwrite(parser)
 
@@ -186,19 +193,31 @@ def train(options: argparse.Namespace) -> None:
     model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
+    _set_checkpoint(model, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingInterrupted)  # which is told below
         model.fit(X, y)
     stopped = _stopped(model)
     if stopped and not options.keep_interrupted:
-        raise KeyboardInterrupt(f"{stopped}. No model is saved: --keep-interrupted saves it.")
+        goes_on = "" if options.no_checkpoint else " The same command goes on from there."
+        raise KeyboardInterrupt(
+            f"{stopped}. No model is saved: --keep-interrupted saves it.{goes_on}"
+        )
     save_model(model, options.out, scene=scene, overwrite=options.overwrite)
     if stopped:
-        raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}")
+        goes_on = "" if options.no_checkpoint else "; the same command with --overwrite goes on"
+        raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}{goes_on}")
     if options.tune:
         words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
         print(f"Chosen on held-out blocks, {100 * model.best_score_:.1f} % right: {words}")
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+
+
+def _set_checkpoint(model: Any, options: argparse.Namespace) -> None:
+    """Let a network, or a search, go on where the same command was killed."""
+    trained = model if options.tune else last_step(model)
+    if not options.no_checkpoint and "checkpoint" in trained.get_params(deep=False):
+        trained.set_params(checkpoint=options.out.with_name(f"{options.out.name}.checkpoint"))
 
 
 def _stopped(model: Any) -> str | None:
