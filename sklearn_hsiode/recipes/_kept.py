@@ -148,7 +148,7 @@ def kept_scores(
 def _settings(
     search: Any, X: Any, y: Any, splits: list[tuple[np.ndarray, np.ndarray]], params: Any
 ) -> Mapping[str, str]:
-    settings = parameters_of(search, NEUTRAL)
+    settings = {"search": type(search).__name__} | parameters_of(search, NEUTRAL)
     del settings["cv"]  # whose splits have been made
     settings["pixels sha256"] = _rows_digest(X, y)
     if isinstance(X, PixelSamples):

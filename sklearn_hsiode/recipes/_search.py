@@ -77,7 +77,8 @@ class _WithBar:
 
     def __getstate__(self) -> dict[str, Any]:
         # Model files keep no folder of this machine.
-        return {**super().__getstate__(), "checkpoint": None}
+        state: Any = super().__getstate__()
+        return {**state, "checkpoint": None}
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
         # scikit-learn 1.9 passes a context on, in which its callbacks count the candidates.
