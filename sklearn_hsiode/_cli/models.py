@@ -193,19 +193,26 @@ def train(options: argparse.Namespace) -> None:
     model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
-    _set_checkpoint(model, options)
+    checkpoint = _set_checkpoint(model, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingInterrupted)  # which is told below
-        model.fit(X, y)
+        try:
+            model.fit(X, y)
+        except KeyboardInterrupt as interruption:
+            if checkpoint is None or not checkpoint.exists():
+                raise
+            raise KeyboardInterrupt(
+                f"{checkpoint.resolve()} keeps what is finished: the same command goes on."
+            ) from interruption
     stopped = _stopped(model)
     if stopped and not options.keep_interrupted:
-        goes_on = "" if options.no_checkpoint else " The same command goes on from there."
+        goes_on = "" if checkpoint is None else " The same command goes on from there."
         raise KeyboardInterrupt(
             f"{stopped}. No model is saved: --keep-interrupted saves it.{goes_on}"
         )
     save_model(model, options.out, scene=scene, overwrite=options.overwrite)
     if stopped:
-        goes_on = "" if options.no_checkpoint else "; the same command with --overwrite goes on"
+        goes_on = "" if checkpoint is None else "; the same command with --overwrite goes on"
         raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}{goes_on}")
     if options.tune:
         words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
@@ -213,11 +220,14 @@ def train(options: argparse.Namespace) -> None:
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
 
 
-def _set_checkpoint(model: Any, options: argparse.Namespace) -> None:
-    """Let a network, or a search, go on where the same command was killed."""
+def _set_checkpoint(model: Any, options: argparse.Namespace) -> Path | None:
+    """The folder with which a network, or a search, goes on where the same command was killed."""
     trained = model if options.tune else last_step(model)
-    if not options.no_checkpoint and "checkpoint" in trained.get_params(deep=False):
-        trained.set_params(checkpoint=options.out.with_name(f"{options.out.name}.checkpoint"))
+    if options.no_checkpoint or "checkpoint" not in trained.get_params(deep=False):
+        return None
+    folder: Path = options.out.with_name(f"{options.out.name}.checkpoint")
+    trained.set_params(checkpoint=folder)
+    return folder
 
 
 def _stopped(model: Any) -> str | None:
