@@ -144,7 +144,7 @@ def interrupt(monkeypatch):
                 if len(trainings) == training and len(net.history) == epoch:
                     raise KeyboardInterrupt
 
-        monkeypatch.setattr("sklearn_hsiode.classifiers._patchnet.EpochRecorder", Interrupts)
+        monkeypatch.setattr("sklearn_hsiode.classifiers._training.EpochRecorder", Interrupts)
 
     return interrupt
 
@@ -186,6 +186,58 @@ def test_a_training_that_is_interrupted_in_its_first_epoch_leaves_nothing(
     said = "hsiode train: interrupted: No epoch of the training had ended."
     assert capsys.readouterr().err.splitlines()[-1] == said
     assert not (tmp_path / "a.model").exists()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_same_command_goes_on_where_a_training_was_interrupted(
+    files, tmp_path, interrupt, capsys, monkeypatch, kept
+):
+    monkeypatch.setattr("sklearn_hsiode.classifiers._checkpoint.PARTS", 0)
+    interrupt(3)
+    assert run(*TRAIN, *files, *["--keep-interrupted"] * kept) == 130
+    assert "the same command" in capsys.readouterr().err.lower()
+    monkeypatch.setattr("sklearn_hsiode.classifiers._training.EpochRecorder", EpochRecorder)
+    assert run(*TRAIN, *files, *["--overwrite"] * kept) == 0
+    assert "goes on from epoch 3 of 3 (a.model.checkpoint)" in capsys.readouterr().out
+    assert not (tmp_path / "a.model.checkpoint").exists()
+    whole = [option if option != "a.model" else "b.model" for option in TRAIN]
+    assert run(*whole, *files, "--no-checkpoint") == 0
+    found, wanted = (load_model(f"{name}.model")[-1].net_.plain_module_ for name in "ab")
+    assert str(found.state_dict()) == str(wanted.state_dict())
+
+
+def test_a_command_that_keeps_no_checkpoint_leaves_none(files, tmp_path, interrupt, capsys):
+    interrupt(3)
+    assert run(*TRAIN, *files, "--no-checkpoint") == 130
+    assert "the same command" not in capsys.readouterr().err.lower()
+    assert not (tmp_path / "a.model.checkpoint").exists()
+
+
+def test_another_command_to_the_same_model_says_what_differs(files, interrupt, capsys):
+    interrupt(3)
+    assert run(*TRAIN, *files) == 130
+    assert run(*TRAIN, *files, "--random-state", 5) == 1
+    said = "a.model.checkpoint is the checkpoint of something else: random_state is 0 there and 5"
+    assert said in capsys.readouterr().err
+
+
+def test_a_search_that_is_killed_goes_on_with_the_same_command(files, tmp_path, capsys):
+    command = ["train", *files, "--model", "svm", "--tune", "--out", "a.model"]
+    fits, fit = [], SVC.fit
+
+    def killed(self, *args, **kwargs):
+        fits.append(self)
+        if len(fits) == 5:
+            raise KeyboardInterrupt
+        return fit(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(SVC, "fit", killed)
+        assert run(*command) == 130
+        assert "a.model.checkpoint keeps what is finished: the same" in capsys.readouterr().err
+    assert run(*command) == 0
+    assert "GridSearch: 4 fits are finished, in a.model.checkpoint" in capsys.readouterr().out
+    assert not (tmp_path / "a.model.checkpoint").exists()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ NAME = PACKAGE.name
 # Which other parts of the package a part may import, from the bottom up.
 LAYERS = {
     "_arguments": set(),
+    "_atomic": set(),
+    "_archive": set(),
     "_validation": {"_arguments"},
     "_markup": set(),
     "nn": {"_arguments"},
@@ -26,6 +28,8 @@ LAYERS = {
     "_labels": {"_arguments", "_validation"},
     "_pixels": {"_validation"},
     "_scene": {"_arguments", "_cubes", "_labels", "_pixels", "_validation"},
+    "_checkpoint": {"_archive", "_atomic"},
+    "_fingerprint": {"_memory", "_scene"},
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_arguments", "_bands", "_gather", "_pixels", "_sklearn"},
     "_spectral": {"_arguments", "_bands", "_pixels", "_scene", "_sklearn"},
@@ -33,14 +37,26 @@ LAYERS = {
     "baselines": {"_arguments", "_bands", "_pixels", "_sklearn"},
     "model_selection": {"_arguments", "_patches", "_pixels"},
     "classifiers": {
-        *("nn", "_arguments", "_bands", "_gather", "_memory", "_patches", "_pixels"),
-        *("_sklearn", "_tensors", "_validation", "model_selection"),
+        *("nn", "_arguments", "_bands", "_checkpoint", "_fingerprint", "_gather", "_memory"),
+        *("_patches", "_pixels", "_sklearn", "_tensors", "_validation", "model_selection"),
     },
-    "io": {"_arguments", "_markup", "_cubes", "_labels", "_memory", "_scene", "_validation"},
-    "datasets": {"_arguments", "_labels", "_scene", "_pixels", "io"},
+    "io": {
+        "_arguments",
+        "_atomic",
+        "_markup",
+        "_cubes",
+        "_labels",
+        "_memory",
+        "_scene",
+        "_validation",
+    },
+    "datasets": {"_arguments", "_atomic", "_labels", "_scene", "_pixels", "io"},
     "metrics": {"_arguments", "_labels", "_markup", "_validation"},
     "recipes": {
         "_arguments",
+        "_checkpoint",
+        "_fingerprint",
+        "_pixels",
         "_patches",
         "_spectral",
         "classifiers",
@@ -48,7 +64,8 @@ LAYERS = {
         "preprocessing",
     },
     "persistence": {
-        *("_arguments", "_bands", "_patches", "_scene", "_spectral", "_validation", "baselines"),
+        *("_archive", "_arguments", "_atomic", "_bands", "_patches", "_scene", "_spectral"),
+        *("_validation", "baselines"),
         *("classifiers", "io", "metrics", "model_selection", "preprocessing", "recipes"),
     },
     "_colors": {"_arguments", "_labels"},
@@ -64,7 +81,8 @@ LAYERS = {
         "_scene",
     },
     "benchmark": {
-        *("_arguments", "_colors", "_labels", "_markup", "_memory", "_pixels", "_scene"),
+        *("_arguments", "_atomic", "_colors", "_fingerprint", "_labels", "_markup", "_pixels"),
+        "_scene",
         *(
             "_validation",
             "baselines",

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._cli.options import (
     RECIPES,
     add_command,
@@ -42,7 +43,6 @@ from sklearn_hsiode.benchmark._run import by_model, set_everywhere
 from sklearn_hsiode.benchmark._tables import further_tables, overlap_sentence
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
-from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
 from sklearn_hsiode.recipes import Recipe
 from sklearn_hsiode.recipes._classical import CLASSICAL

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._cli.options import (
     OF_RECIPES,
     OF_SEARCH,
@@ -37,7 +38,6 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._envi import envi_files
-from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 from sklearn_hsiode.recipes._tuned import chosen_in_words
@@ -90,6 +90,13 @@ def _add_train(subparsers: Any) -> None:
         "--keep-interrupted",
         action="store_true",
         help="save a network although Ctrl-C has ended its training early, with the epochs it has",
+    )
+    parser.add_argument(
+        "--no-checkpoint",
+        action="store_true",
+        help="keep nothing of a training that is killed or interrupted: otherwise the folder"
+        " OUT.checkpoint, from which the same command goes on, lies beside the model until it is"
+        " saved; remove the folder to begin anew",
     )
     add_seed(parser)
     _add_overwrite(parser)
@@ -186,19 +193,41 @@ def train(options: argparse.Namespace) -> None:
     model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
         last_step(model).set_params(verbose=1)
+    checkpoint = _set_checkpoint(model, options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TrainingInterrupted)  # which is told below
-        model.fit(X, y)
+        try:
+            model.fit(X, y)
+        except KeyboardInterrupt as interruption:
+            if checkpoint is None or not checkpoint.exists():
+                raise
+            raise KeyboardInterrupt(
+                f"{checkpoint.resolve()} keeps what is finished: the same command goes on."
+            ) from interruption
     stopped = _stopped(model)
     if stopped and not options.keep_interrupted:
-        raise KeyboardInterrupt(f"{stopped}. No model is saved: --keep-interrupted saves it.")
+        goes_on = "" if checkpoint is None else " The same command goes on from there."
+        raise KeyboardInterrupt(
+            f"{stopped}. No model is saved: --keep-interrupted saves it.{goes_on}"
+        )
     save_model(model, options.out, scene=scene, overwrite=options.overwrite)
     if stopped:
-        raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}")
+        goes_on = "" if checkpoint is None else "; the same command with --overwrite goes on"
+        raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}{goes_on}")
     if options.tune:
         words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
         print(f"Chosen on held-out blocks, {100 * model.best_score_:.1f} % right: {words}")
     print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+
+
+def _set_checkpoint(model: Any, options: argparse.Namespace) -> Path | None:
+    """The folder with which a network, or a search, goes on where the same command was killed."""
+    trained = model if options.tune else last_step(model)
+    if options.no_checkpoint or "checkpoint" not in trained.get_params(deep=False):
+        return None
+    folder: Path = options.out.with_name(f"{options.out.name}.checkpoint")
+    trained.set_params(checkpoint=folder)
+    return folder
 
 
 def _stopped(model: Any) -> str | None:

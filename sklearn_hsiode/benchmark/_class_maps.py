@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_hsiode.benchmark._fingerprint import digest
-from sklearn_hsiode.io.writers import complete_file
+from sklearn_hsiode._atomic import complete_file
+from sklearn_hsiode._fingerprint import digest
 
 DTYPE = np.dtype(np.int16)
 LONGEST_NAME = 100  # of a file, in letters, beside the hash and the suffix

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_hsiode._arguments import PATH, checked
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._colors import NO_CLASS_COLOR, class_colors
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._markup import figure_text
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, check_runs
-from sklearn_hsiode.io.writers import complete_file
 
 PANELS_IN_A_ROW = 4
 PANEL_INCHES = 3.0

@@ -11,11 +11,11 @@ from sklearn.pipeline import Pipeline
 from tabulate import tabulate
 
 from sklearn_hsiode._arguments import PATH, checked
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._markup import escaped_markdown, figure_text
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode.benchmark._run import Run, by_model, checked_truth
 from sklearn_hsiode.classifiers import ODENetClassifier, ResNetClassifier
-from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import overall_accuracy_score
 from sklearn_hsiode.metrics._summary import mean_and_std, percentage
 from sklearn_hsiode.recipes import PAPER, Recipe

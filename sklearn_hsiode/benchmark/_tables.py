@@ -12,6 +12,7 @@ import numpy as np
 from tabulate import tabulate
 
 from sklearn_hsiode._arguments import PATH, StrOptions, checked, naming
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._labels import display_names
 from sklearn_hsiode._markup import STYLES, csv_text, escaped_latex
 from sklearn_hsiode._scene import Scene
@@ -19,7 +20,6 @@ from sklearn_hsiode.benchmark._chosen import choices_table
 from sklearn_hsiode.benchmark._differences import differences_csv, differences_table
 from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, by_model, check_runs
-from sklearn_hsiode.io.writers import complete_file
 from sklearn_hsiode.metrics import MEASURES, ClassificationSummary
 from sklearn_hsiode.metrics._summary import mean_and_std, percentage
 

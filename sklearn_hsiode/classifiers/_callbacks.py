@@ -42,7 +42,17 @@ class EpochBar(Callback):  # type: ignore[misc]
         self.title = title
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
-        self.bar_ = tqdm(total=self.n_epochs, desc=self.title, unit="epoch", leave=None)
+        self.bar_: Any = None
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        if self.bar_ is None:  # only here is it known where a training goes on
+            self.bar_ = tqdm(
+                total=self.n_epochs,
+                initial=len(net.history) - 1,
+                desc=self.title,
+                unit="epoch",
+                leave=None,
+            )
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         epoch = net.history[-1]
@@ -53,7 +63,8 @@ class EpochBar(Callback):  # type: ignore[misc]
         self.bar_.update()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
-        self.bar_.close()
+        if self.bar_ is not None:
+            self.bar_.close()
 
 
 class FitTasks(Callback):  # type: ignore[misc]

@@ -112,7 +112,16 @@ verbose : int, default=0
     1 shows a progress bar, 2 a line per epoch.
 random_state : int, RandomState or None, default=None
     Seeds weights, order of pixels, validation part, augmentation and mixup. None is a fresh
-    seed each time; NumPy's and PyTorch's global states are never touched."""
+    seed each time; NumPy's and PyTorch's global states are never touched.
+checkpoint : path, default=None
+    A folder in which :meth:`fit` keeps its state after an epoch, as often as a fiftieth of the time
+    allows. After a kill or Ctrl-C the same fit goes on from there, and ends bit by bit as one that
+    has not been disturbed, but for the times in `history_`; the folder is removed then. Data and
+    parameters must be those of the fit that began, also the kind of device and the number of
+    threads: else an error names what differs, and to begin anew you remove the folder. Only
+    `verbose` and `callbacks` may differ; callbacks see the epochs that are trained, not those that
+    are there. One fit at a time uses a folder: leave it None in a parallel search. The files run
+    no code when they are read. :meth:`partial_fit` keeps nothing. None in a loaded model."""
 
 FITTED_ATTRIBUTES = """\
 classes_ : array of shape (n_classes,)

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from sklearn_hsiode.classifiers._devices import keep_freed_memory
 from sklearn_hsiode.classifiers._module import StandardizedNetwork
 from sklearn_hsiode.nn import ODEBlock
 from sklearn_hsiode.nn._ode import explained_failures
+
+if TYPE_CHECKING:  # it imports what imports this
+    from sklearn_hsiode.classifiers._checkpoint import TrainingCheckpoint
 
 logger = logging.getLogger(__name__)
 
@@ -220,14 +223,21 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         )
 
     def train_epochs(
-        self, dataset: PatchDataset, n_epochs: int, callbacks: list[Any], seed: int
+        self,
+        dataset: PatchDataset,
+        n_epochs: int,
+        callbacks: list[Any],
+        seed: int,
+        checkpoint: TrainingCheckpoint | None = None,
     ) -> None:
         """Train on from the present state, until done, stopped by a callback, or by Ctrl-C.
+
+        With a checkpoint it is the state that is kept there, if there is one.
 
         skorch's callbacks end a training by KeyboardInterrupt at the end of an epoch; inside
         an epoch it is the user's, and is raised again when no epoch has ended.
         """
-        self.callbacks = callbacks
+        self.callbacks = callbacks if checkpoint is None else [*callbacks, checkpoint]
         self.initialize_callbacks()
         if not len(self.get_iterator(dataset, training=True)):
             raise ValueError(
@@ -238,6 +248,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         self.mixing_ = np.random.RandomState(seed)
         self.notify("on_train_begin", X=dataset, y=None)
         self.interrupted_ = stopped = False
+        if checkpoint is not None:
+            n_epochs = 0 if checkpoint.is_done else n_epochs - len(self.history)
         try:
             self.fit_loop(dataset, epochs=n_epochs)
         except KeyboardInterrupt:
@@ -259,6 +271,8 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
             )
         if not self.has_finite_output(dataset):
             raise self.divergence()
+        if checkpoint is not None and not self.interrupted_:
+            checkpoint.finish(self)
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return copies of weights and optimiser's state, and the length of the history."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 from torch import nn
 
 from sklearn_hsiode._arguments import OF_ARRAYS, naming
-from sklearn_hsiode._gather import PatchDataset
+from sklearn_hsiode._checkpoint import CheckpointFolder, checkpoint_folder
 from sklearn_hsiode._sklearn import (
     CallbackSupportMixin,
     DocLinkMixin,
@@ -24,13 +25,11 @@ from sklearn_hsiode._sklearn import (
     with_callbacks,
 )
 from sklearn_hsiode.classifiers._callbacks import (
-    EpochBar,
     EpochRecorder,
     FitTasks,
     early_stopping_callback,
-    epochs_kept,
-    schedule_callback,
 )
+from sklearn_hsiode.classifiers._checkpoint import data_that_count, parameters_that_count
 from sklearn_hsiode.classifiers._checks import (
     check_classes,
     check_labels,
@@ -38,7 +37,7 @@ from sklearn_hsiode.classifiers._checks import (
     check_weights,
     training_weights,
 )
-from sklearn_hsiode.classifiers._continuation import present_net, take_over
+from sklearn_hsiode.classifiers._continuation import present_net
 from sklearn_hsiode.classifiers._devices import (
     cpu_threads,
     device_or_cpu,
@@ -46,7 +45,6 @@ from sklearn_hsiode.classifiers._devices import (
     resolve_device,
 )
 from sklearn_hsiode.classifiers._docs import with_shared_docs
-from sklearn_hsiode.classifiers._gate import cross_fitted_gate
 from sklearn_hsiode.classifiers._net import PatchNet
 from sklearn_hsiode.classifiers._saved import restore, saved_state
 from sklearn_hsiode.classifiers._setup import (
@@ -59,7 +57,7 @@ from sklearn_hsiode.classifiers._setup import (
     standardize,
     store_parameters,
 )
-from sklearn_hsiode.classifiers._shortcut import fit_linear
+from sklearn_hsiode.classifiers._training import Trainings, train_epochs, users_callbacks
 from sklearn_hsiode.classifiers._validation_split import Rows, cross_fitting_folds, held_out
 
 HISTORY = {
@@ -155,6 +153,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
     n_jobs: int | None
     verbose: int
     random_state: Any
+    checkpoint: str | os.PathLike[str] | None
     classes_: np.ndarray
     net_: PatchNet
     _patch_shape: tuple[int, ...]
@@ -197,6 +196,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         n_jobs: int | None = None,
         verbose: int = 0,
         random_state: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         store_parameters(self, locals())
 
@@ -221,8 +221,10 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         ValueError
             For a parameter out of its range, a device that is not there, NaN or infinity in
             X, fewer than two classes, no pixels to hold out for early stopping or for the gate
-            of the shortcut, weights of zero for all that train or in every fold for that gate, or
-            a loss that becomes NaN.
+            of the shortcut, weights of zero for all that train or in every fold for that gate, a
+            loss that becomes NaN, or a `checkpoint` that is of another fit or damaged.
+        BlockingIOError
+            When another fit uses the folder `checkpoint`.
         RuntimeError
             When the step size of an adaptive solver underflows.
         KeyboardInterrupt
@@ -248,47 +250,36 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         y = check_labels(self, X, y)
         classes, codes = check_classes(y)
         weights = training_weights(codes, classes, sample_weight, self.class_weight)
-        rng = new_random_state(self.random_state, previous)
         pixels = TrainingPixels(X, codes, classes, weights)
-        training, validation = pixels.rows, np.arange(0)
-        if self.early_stopping:
-            # What an earlier fit has held out, this one does not train on either.
-            drawn = rng if previous is None else new_random_state(self.random_state, None)
-            training, validation = held_out(
-                X, y, validation=self.validation, fraction=self.validation_fraction, rng=drawn
-            )
-        check_weights(weights, training)
-        gate: float | str = self.gate
-        if previous is not None and gate == "auto" and self._gate_is_chosen:
-            gate = self.gate_
-        folds: list[Rows] = []
-        if self.shortcut and gate == "auto":
-            # A copy of rng, so that the network trains as it does without a shortcut.
-            folds = cross_fitting_folds(
-                X, y, weights, validation=self.validation, rng=deepcopy(rng)
-            )
-        with cpu_threads(self.n_jobs), reproducible(rng.randint(2**31), device):
-            net, data = self._prepared(pixels, training, device, previous)
-            callbacks = self._callbacks(self.max_epochs, type(self).__name__)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        with ExitStack() as stack:
+            folder = stack.enter_context(checkpoint_folder(self.checkpoint))
+            rng, training, validation, folds = self._drawn(pixels, y, device, previous, folder)
+            stack.enter_context(cpu_threads(self.n_jobs))
+            stack.enter_context(reproducible(rng.randint(2**31), device))
+            trainings = Trainings(self, pixels, device, rng, folder)
+            net, data = trainings.prepared(training, previous)
+            callbacks = []
             if self.early_stopping:
                 net.train_split = predefined_split(data.subset(validation))
                 callbacks.append(early_stopping_callback(self.n_iter_no_change))
-            callbacks += self._users()
+            callbacks += users_callbacks(self)
             fitted = {"classes_": classes, "net_": net, "_patch_shape": X.shape[2:]}
-            metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-            about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
             if tasks is not None:
                 tasks.call_on_fit_task_begin(**about)
                 about["reconstruction_attributes"] = fitted
                 callbacks.append(FitTasks(tasks, about))
             try:
-                self._train(net, data.subset(training), self.max_epochs, callbacks, rng)
+                title = type(self).__name__
+                trainings.train(net, data.subset(training), self.max_epochs, title, *callbacks)
                 if self.shortcut:
-                    gate = self._fit_shortcut(net, pixels, folds, gate, rng)
-                    net.plain_module_.gate.fill_(gate)
+                    trainings.fit_shortcut(net, folds, self._gate_of(previous))
             finally:
                 if device.type == "cuda":
                     torch.cuda.empty_cache()  # for other processes that train on this GPU
+            if folder is not None and not net.interrupted_:
+                folder.remove()
         net.train_split = None  # a fitted estimator holds no pixels
         fitted["_gate_is_chosen"] = self.gate == "auto" and not net.interrupted_
         if previous is not None:
@@ -296,6 +287,49 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
         self.__dict__.update(fitted)
         if tasks is not None:
             tasks.call_on_fit_task_end(**about)
+
+    def _gate_of(self, previous: PatchNet | None) -> float | str:
+        """The gate, which `warm_start` keeps once it is chosen."""
+        is_chosen = previous is not None and self.gate == "auto" and self._gate_is_chosen
+        return self.gate_ if is_chosen else self.gate
+
+    def _drawn(
+        self,
+        pixels: TrainingPixels,
+        y: np.ndarray,
+        device: torch.device,
+        previous: PatchNet | None,
+        folder: CheckpointFolder | None,
+    ) -> tuple[np.random.RandomState, np.ndarray, np.ndarray, list[Rows]]:
+        """The random state of a fit, the rows that train and validate, and the gate's folds."""
+        random_state, settings = self.random_state, {}
+        if folder is not None:
+            settings = parameters_that_count(self, device)
+            if random_state is None:
+                random_state = folder.seed
+        rng = new_random_state(random_state, previous)
+        training, validation = pixels.rows, np.arange(0)
+        if self.early_stopping:
+            # What an earlier fit has held out, this one does not train on either.
+            drawn = rng if previous is None else new_random_state(random_state, None)
+            training, validation = held_out(
+                pixels.X,
+                y,
+                validation=self.validation,
+                fraction=self.validation_fraction,
+                rng=drawn,
+            )
+        check_weights(pixels.weights, training)
+        folds: list[Rows] = []
+        if self.shortcut and self._gate_of(previous) == "auto":
+            # A copy of rng, so that the network trains as it does without a shortcut.
+            folds = cross_fitting_folds(
+                pixels.X, y, pixels.weights, validation=self.validation, rng=deepcopy(rng)
+            )
+        if folder is not None:
+            rows = [training, validation, *(part for fold in folds for part in fold)]
+            folder.agree(settings | data_that_count(pixels, rows, previous))
+        return rng, training, validation, folds
 
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -363,7 +397,7 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             if first and self.standardize:
                 standardize(net, X, np.arange(len(y)))
             data = patch_dataset(net, X, codes, weights, learning=True)
-            self._train(net, data, 1, [EpochRecorder(), *self._users()], rng)
+            train_epochs(self, net, data, 1, [EpochRecorder(), *users_callbacks(self)], rng)
         if first:
             self._gate_is_chosen = False
         self.net_, self._patch_shape = net, X.shape[2:]
@@ -476,80 +510,6 @@ class PatchNetClassifier(CallbackSupportMixin, DocLinkMixin, ClassifierMixin, Ba
             return PatchNet.of(
                 self.network, module, patch_size=X.shape[2], device=device, **settings
             )
-
-    def _prepared(
-        self,
-        pixels: TrainingPixels,
-        training: np.ndarray,
-        device: torch.device,
-        previous: PatchNet | None = None,
-    ) -> tuple[PatchNet, PatchDataset]:
-        """A net that is to train on some of the pixels, and all of them for it."""
-        X, codes, classes, weights = pixels
-        net = self._new_net(X, classes, device, len(training))
-        if previous is not None:
-            take_over(self, previous, net, classes)
-        elif self.standardize:
-            standardize(net, X, training)
-        weights = weights / weights[training].mean()
-        return net, patch_dataset(net, X, codes, weights, learning=True)
-
-    def _train(
-        self,
-        net: PatchNet,
-        data: PatchDataset,
-        n_epochs: int,
-        callbacks: list[Any],
-        rng: np.random.RandomState,
-    ) -> None:
-        data = data.subset(data.rows, self._augmenter(rng))
-        net.train_epochs(data, n_epochs, callbacks, seed=rng.randint(2**31))
-
-    def _fit_shortcut(
-        self,
-        net: PatchNet,
-        pixels: TrainingPixels,
-        folds: list[Rows],
-        gate: float | str,
-        rng: np.random.RandomState,
-    ) -> float:
-        """Fit the regression of a trained net, and return the gate, "auto" from the folds."""
-        fit_linear(net, *pixels.spectra_of(pixels.rows), self.shortcut_C)
-        n_epochs = epochs_kept(net)
-
-        def train(training: np.ndarray, title: str) -> tuple[PatchNet, PatchDataset]:
-            of_fold, data = self._prepared(pixels, training, torch.device(net.device))
-            of_fold.batch_size = min(of_fold.batch_size, len(training))
-            callbacks = self._callbacks(n_epochs, title)
-            self._train(of_fold, data.subset(training), n_epochs, callbacks, rng)
-            return of_fold, data
-
-        if gate == "auto":
-            folds = [] if net.interrupted_ else folds
-            gate, complete = cross_fitted_gate(pixels, folds, train, self.shortcut_C)
-            net.interrupted_ |= not complete
-        return float(gate)
-
-    def _callbacks(self, n_epochs: int, title: str) -> list[Any]:
-        """Those of every training, whose progress bar has this title."""
-        callbacks: list[Any] = [EpochRecorder()]
-        if self.lr_schedule != "constant":
-            callbacks.append(schedule_callback(self.lr_schedule, self.max_epochs))
-        if self.verbose == 1:
-            callbacks.append(EpochBar(n_epochs, title))
-        return callbacks
-
-    def _users(self) -> list[Any]:
-        """Copies of the user's callbacks, since skorch writes state into them."""
-        for callback in self.callbacks or []:
-            is_named = isinstance(callback, tuple | list) and len(callback) == 2
-            one = callback[1] if is_named else callback  # perhaps a class, or named and None
-            if not hasattr(one, "on_epoch_end") and not (is_named and one is None):
-                raise TypeError(f"callbacks must hold callbacks of skorch's, got {callback!r}.")
-        return list(clone(list(self.callbacks or []), safe=False))
-
-    def _augmenter(self, rng: np.random.RandomState) -> torch.Generator | None:
-        return torch.Generator().manual_seed(rng.randint(2**31)) if self.augment else None
 
     @contextmanager
     def _as_before_on_error(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ FITTED = {
     *("feature_names_in_", "wavelengths_in_", "dropped_bands_in_"),
 }
 # What the machine that trains or predicts decides, rather than the one that a file comes from.
-OFF = {"compile": False, "n_jobs": None}
+OFF = {"checkpoint": None, "compile": False, "n_jobs": None}
 # Of net_params, these alone: they are numbers of the optimiser, with which training goes on. All
 # others name functions to call and processes to start, or concern one machine.
 NET_PARAMS: dict[str, list[Any]] = {

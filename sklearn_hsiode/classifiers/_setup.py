@@ -10,7 +10,7 @@ import torch
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state, gen_batches
 
-from sklearn_hsiode._arguments import JOBS, HasMethods, Integer, Number, StrOptions
+from sklearn_hsiode._arguments import JOBS, PATH, HasMethods, Integer, Number, StrOptions
 from sklearn_hsiode._gather import ArrayGatherer, PatchDataset
 from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._patches import PatchSamples
@@ -56,6 +56,7 @@ TRAINING_CONSTRAINTS: dict[str, list[Any]] = {
     "n_jobs": JOBS,
     "verbose": ["verbose"],
     "random_state": ["random_state"],
+    "checkpoint": [*PATH, None],
 }
 #: Constraints of the parameters that the two networks share.
 LAYER_CONSTRAINTS: dict[str, list[Any]] = {

@@ -13,9 +13,8 @@ from pathlib import Path
 from threading import Thread
 from typing import BinaryIO
 
+from sklearn_hsiode._atomic import OF_WRITING, complete_file
 from sklearn_hsiode.datasets._registry import RemoteFile
-from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.io.writers._atomic import OF_WRITING
 
 TIMEOUT = 30.0  # seconds that a server may stay silent
 SLOWEST = 10_000  # bytes a second that it must send on average, once these seconds have passed

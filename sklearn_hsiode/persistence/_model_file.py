@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_hsiode._archive import packed, unpacked
 from sklearn_hsiode._arguments import PATH, HasMethods, checked, naming
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._bands import iter_estimators
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import checked_wavelengths
-from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.persistence._archive import packed, unpacked
 
 FORMAT = 3
 MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Set
 from typing import Any
 
+from sklearn_hsiode._archive import check_arrays, packed, unpacked
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.baselines import CoordinateClassifier
@@ -15,7 +16,6 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.metrics import average_accuracy_score, kappa_score, overall_accuracy_score
 from sklearn_hsiode.model_selection import PerClassShuffleSplit, SpatialBlockKFold
-from sklearn_hsiode.persistence._archive import check_arrays, packed, unpacked
 from sklearn_hsiode.persistence._compiled import check_compiled
 from sklearn_hsiode.preprocessing import ContinuumRemoval, SpectralDerivative, StandardNormalVariate
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch

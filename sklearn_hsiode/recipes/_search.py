@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,14 +13,20 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, Parameter
 from tqdm.auto import tqdm
 
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
+from sklearn_hsiode.recipes._kept import kept_scores
 
 Evaluate = Callable[..., dict[str, Any]]
 
 
 class _WithBar:
-    """Shows a bar of the candidates that have been compared, with ``progress=True``."""
+    """Shows a bar of the candidates that have been compared, with ``progress=True``.
+
+    With a folder as `checkpoint`, the scores of finished candidates are kept there, and the state
+    of networks in training, until the search has ended; the same search goes on with them.
+    """
 
     progress: bool
+    checkpoint: str | os.PathLike[str] | None
     cv: Any
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -41,7 +48,8 @@ class _WithBar:
         Raises
         ------
         ValueError
-            When the inner splits cannot be made, or one of them trains a single class.
+            When the inner splits cannot be made, or one of them trains a single class, or the
+            checkpoint is of another search.
         KeyboardInterrupt
             On Ctrl-C, also where a candidate has trained some epochs by then.
         """
@@ -57,10 +65,20 @@ class _WithBar:
                 )
         self.cv = splits  # made once, for all candidates
         try:
-            return super().fit(X, y, **params)  # type: ignore[misc]
+            with kept_scores(self, X, y, splits, params):
+                return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             self.cv = cv
             vars(self).pop("_checked_cv_orig", None)  # where scikit-learn keeps the rows
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickles keep everything.
+        return unpickled, (type(self), super().__getstate__())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Model files keep no folder of this machine.
+        state: Any = super().__getstate__()
+        return {**state, "checkpoint": None}
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
         # scikit-learn 1.9 passes a context on, in which its callbacks count the candidates.
@@ -107,11 +125,13 @@ class GridSearch(_WithBar, GridSearchCV):  # type: ignore[misc]
         cv: Any = None,
         n_jobs: int | None = None,
         progress: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(
             estimator, param_grid, scoring=scoring, cv=cv, n_jobs=n_jobs, error_score="raise"
         )
         self.progress = progress
+        self.checkpoint = checkpoint
 
 
 class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
@@ -135,6 +155,7 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         cv: Any = None,
         n_jobs: int | None = None,
         progress: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(
             estimator,
@@ -150,6 +171,7 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         )
         self.while_comparing = while_comparing
         self.progress = progress
+        self.checkpoint = checkpoint
 
     def _run_search(self, evaluate_candidates: Evaluate, *, callback_ctx: Any = None) -> None:
         fixed = self.while_comparing or {}
@@ -171,3 +193,10 @@ class HalvingSearch(_WithBar, HalvingGridSearchCV):  # type: ignore[misc]
         for candidate in compared:
             for name in fixed:
                 del candidate[name]
+
+
+def unpickled(cls: Any, state: dict[str, Any]) -> Any:
+    """Return a search from its pickle."""
+    search = cls.__new__(cls)
+    search.__setstate__(state)
+    return search

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from joblib import effective_n_jobs
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from sklearn_hsiode._arguments import check, checked, jobs_of
+from sklearn_hsiode._arguments import PATH, check, checked, jobs_of
 from sklearn_hsiode._patches import PatchExtractor
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers._registry import NETWORKS
@@ -52,8 +53,15 @@ def in_words(value: Any) -> Any:
     return next((name for name, known in VIEWS.items() if repr(known) == view), value)
 
 
-@checked(cv=["cv_object"], random_state=["random_state"])
-def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | None = None) -> Any:
+@checked(cv=["cv_object"], random_state=["random_state"], checkpoint=[*PATH, None])
+def tuned(
+    name: str,
+    *,
+    cv: Any = None,
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Any:
     """An unfitted search for the best estimator of a name on unseen ground.
 
     All names choose among the same views of the spectrum (the bands, the slope of their
@@ -77,6 +85,12 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     n_jobs : int, default=None
         Fits of a candidate at the same time, in processes: at most as many as there are inner
         splits, and at most 64, or four times the cores where that is more. None means 1.
+    checkpoint : path, default=None
+        A folder in which ``fit`` keeps the score of each candidate on each inner split, and the
+        state of networks in training. After a kill or Ctrl-C the same search goes on, and chooses
+        as one that has not been disturbed; a finished one removes the folder. Parameters and
+        pixels must be those of the search that began, but for `n_jobs` and the device: else an
+        error names what differs. On a cluster, all workers must see the folder.
 
     Returns
     -------
@@ -89,7 +103,10 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     ------
     ValueError, TypeError
         For an unknown name, or an argument of another type or out of its range. From ``fit``,
-        when the training pixels lie in too few places for the inner blocks: pass another `cv`.
+        when the training pixels lie in too few places for the inner blocks: pass another `cv`;
+        or when `checkpoint` is of another search, or no checkpoint.
+    BlockingIOError
+        From ``fit``, when another search, or a training, uses the folder `checkpoint`.
 
     See Also
     --------
@@ -117,7 +134,7 @@ def tuned(name: str, *, cv: Any = None, random_state: Any = None, n_jobs: int | 
     check("tuned", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     if cv is None:
         cv = SpatialBlockKFold(3, "auto", buffer=max(PATCH_SIZES) - 1, random_state=0)
-    settings: dict[str, Any] = {"cv": cv, "n_jobs": n_jobs}
+    settings: dict[str, Any] = {"cv": cv, "n_jobs": n_jobs, "checkpoint": checkpoint}
     views = list(VIEWS.values())
     if name in CLASSICAL:
         model = CLASSICAL[name].make()

@@ -519,7 +519,7 @@ def test_a_scene_in_a_file_is_hashed_without_being_loaded(scene, tmp_path, monke
     in_memory = read_scene(*files)
     monkeypatch.setattr("sklearn_hsiode.io._opening.SMALL_FILE", 0)
     row_mib = cube[0].nbytes / 2**20
-    monkeypatch.setattr("sklearn_hsiode.benchmark._fingerprint.FILE_BLOCK", n_rows * row_mib)
+    monkeypatch.setattr("sklearn_hsiode._fingerprint.FILE_BLOCK", n_rows * row_mib)
     in_file = read_scene(*files)
     runs = bench(in_file, NEAREST, folder=tmp_path / "out")
     assert not in_file.is_loaded

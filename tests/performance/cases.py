@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -20,6 +23,7 @@ from sklearn_hsiode import (
     Scene,
     predict_map,
 )
+from sklearn_hsiode.classifiers import _checkpoint, _patchnet
 from sklearn_hsiode.classifiers._devices import keep_freed_memory
 from sklearn_hsiode.nn import ODEBlock, ODENet, ResNet
 
@@ -377,6 +381,49 @@ def kept_memory(device: str) -> Iterator[Ratio]:
             kept, given_back = np.median(times, axis=0)
             note = f"{kept:.3g} / {given_back:.3g} s"
             yield Ratio(f"training, {name}", times[:, 0] / times[:, 1], None, note)
+
+
+@case
+def checkpoints(device: str) -> Iterator[Ratio]:
+    """Of a training whose epochs take a second or so: with a checkpoint / without."""
+    X, y = pixels_of(scene(100, 100, 200), 11, 512)
+    training = {"max_epochs": 6, "device": device, **SMALL_BATCHES}
+    took: list[float] = []
+
+    def timed(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            start = time.perf_counter()
+            result = function(*arguments)
+            took.append(time.perf_counter() - start)
+            return result
+
+        return call
+
+    with TemporaryDirectory() as folder:
+        kept = ODENetClassifier(checkpoint=f"{folder}/kept", **training)
+        plain = ODENetClassifier(**training)
+        yield side_by_side(
+            "training", partial(kept.fit, X, y), partial(plain.fit, X, y), repeats=3, device=device
+        )
+        with (
+            patch.object(_checkpoint, "write_state", timed(_checkpoint.write_state)),
+            patch.object(_patchnet, "data_that_count", timed(_patchnet.data_that_count)),
+        ):
+            whole = seconds(partial(kept.fit, X, y), device)
+    epochs = [epoch["seconds"] for epoch in kept.history_]
+    hashing, *writing = took
+    yield Ratio(
+        "writing in an epoch / the epoch",
+        np.median(writing) / np.array(epochs),
+        0.03,
+        f"{1e3 * np.median(writing):.1f} ms of {np.median(epochs):.2f} s",
+    )
+    yield Ratio(
+        "hashing of the data and writing / the whole fit",
+        np.array([sum(took) / whole]),
+        0.03,
+        f"{1e3 * hashing:.0f} + {1e3 * sum(writing):.0f} ms of {whole:.1f} s",
+    )
 
 
 @case

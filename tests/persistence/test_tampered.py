@@ -22,8 +22,8 @@ from sklearn_hsiode import (
     load_model,
     save_model,
 )
+from sklearn_hsiode._archive import SMALL
 from sklearn_hsiode.persistence import describe_model
-from sklearn_hsiode.persistence._archive import SMALL
 from sklearn_hsiode.persistence._model_file import ABOUT, HASH, LARGEST_ABOUT, MODEL
 from sklearn_hsiode.recipes._search import GridSearch, HalvingSearch
 from tests.classifiers.networks import linear

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,10 @@ import rasterio
 from matplotlib.image import imread
 from sklearn.svm import SVC
 
+from sklearn_hsiode import ODENetClassifier, load_model, save_model
 from sklearn_hsiode import _cli as cli
-from sklearn_hsiode import load_model, save_model
+from sklearn_hsiode.classifiers import _checkpoint as kept
+from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.datasets import _registry as registry
 from sklearn_hsiode.datasets import fetch_salinas_a, make_scene
 from sklearn_hsiode.datasets._registry import RemoteFile, RemoteScene
@@ -203,6 +206,35 @@ def save() -> int:
     return 0
 
 
+def fit() -> int:
+    """Train with a checkpoint, which is written after each epoch, and save the model."""
+    kept.PARTS = 0
+    network = ODENetClassifier(
+        n_filters=4, n_steps=1, max_epochs=8, validation="random", random_state=0, device="cpu"
+    )
+    network.set_params(checkpoint="fitted.model.checkpoint")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingInterrupted)
+        try:
+            network.fit(np.asarray(X), Y)
+        except TrainingInterrupted as interruption:
+            raise KeyboardInterrupt from interruption
+    save_model(network, "fitted.model", overwrite=True)
+    return 0
+
+
+def read_fit() -> dict[str, Any]:
+    """Weights and history of the model of :func:`fit`, bit by bit."""
+    if not Path("fitted.model").exists():
+        return {}
+    network = load_model("fitted.model")
+    weights = network.net_.plain_module_.state_dict()
+    for epoch in (history := network.history_):
+        del epoch["seconds"]
+    found = {name: weight.numpy().tobytes() for name, weight in weights.items()}
+    return {"fitted.model": (found, history, network.predict_proba(np.asarray(X)).tolist())}
+
+
 def nothing() -> None:
     """Prepare nothing."""
 
@@ -232,5 +264,6 @@ JOBS = {
     ),
     "benchmark": Job("of-benchmark", partial(command, *BENCHMARK), write_field, read_benchmark),
     "save": Job("saved.model", save, nothing, partial(read_model, "saved.model"), is_command=False),
+    "fit": Job("fitted.model", fit, nothing, read_fit, is_command=False),
     "fetch": Job("of-fetch", fetch, nothing, read_home, is_command=False),
 }

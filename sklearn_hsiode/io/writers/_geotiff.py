@@ -15,9 +15,9 @@ from zlib import crc32
 
 import numpy as np
 
+from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._markup import visible
 from sklearn_hsiode._scene import Scene
-from sklearn_hsiode.io.writers._atomic import complete_file
 
 TILE = 256  # pixels; a multiple of 16, as GeoTIFF wants
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from sklearn_hsiode.io.writers import complete_file
-from sklearn_hsiode.io.writers._atomic import PREFIX
+from sklearn_hsiode._atomic import PREFIX, complete_file
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from numpy.lib import format as npy
 
-# Bytes that a model may unpack to: at most so many, and beyond the second number no more than
+# Bytes that an archive may unpack to: at most so many, and beyond the second number no more than
 # so many times the size of its file. Weights hardly compress; a forest does tenfold.
 LARGEST, SMALL, LARGEST_RATIO = 2**32, 2**28, 100
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -33,7 +33,7 @@ def unpacked(file: BinaryIO, largest: Mapping[str, int]) -> dict[str, bytes]:
     Raises
     ------
     ValueError
-        When it unpacks to more than a model may, or has other contents than it says.
+        When it unpacks to more than it may, or has other contents than it says.
     zipfile.BadZipFile, zlib.error, EOFError, RuntimeError
         When it is damaged, or no archive.
     """
@@ -53,7 +53,7 @@ def unpacked(file: BinaryIO, largest: Mapping[str, int]) -> dict[str, bytes]:
             if part.file_size > largest.get(part.filename, LARGEST):
                 raise ValueError(f"{part.filename} is {part.file_size:,} bytes, which is too much.")
             if part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError(f"{part.filename} is compressed in a way that save_model is not.")
+                raise ValueError(f"{part.filename} is compressed in a way that no file of ours is.")
             with archive.open(part) as member:
                 # A size that is told wrong bounds what is unpacked even so.
                 members[part.filename] = member.read(part.file_size)
@@ -87,7 +87,7 @@ def check_arrays(members: Mapping[str, bytes]) -> None:
             file = io.BytesIO(content)
             read = HEADERS.get(npy.read_magic(file))
             if read is None:
-                raise ValueError(f"{name} is an array of a format that save_model does not write.")
+                raise ValueError(f"{name} is an array of a format that is not written here.")
             shape, _, dtype = read(file)
             n_values, n_bytes = math.prod(shape), len(content) - file.tell()
             if n_values * dtype.itemsize != n_bytes or (n_values and not n_bytes):

@@ -1,0 +1,71 @@
+"""Hashes of arrays and scenes, and parameters as text, that are the same in each process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from hashlib import sha256
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.utils import gen_batches
+
+from sklearn_hsiode._memory import FILE_BLOCK, n_items
+from sklearn_hsiode._scene import Scene
+
+# Lists of estimators, whose parameters are told one by one.
+LISTS_OF_ESTIMATORS = ("steps", "estimators", "transformers", "transformer_list")
+
+
+def parameters_of(model: Any, neutral: Collection[str] = ()) -> dict[str, str]:
+    """Every parameter of a model as text, but for those whose last name is among the neutral."""
+    return {"estimator": type(model).__name__} | {
+        name: _composition(value) if name.split("__")[-1] in LISTS_OF_ESTIMATORS else text_of(value)
+        for name, value in sorted(model.get_params().items())
+        if name.split("__")[-1] not in neutral
+    }
+
+
+def text_of(value: Any) -> str:
+    """A parameter as text: estimators by their class, functions by their name."""
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return type(value).__name__
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, np.ndarray):
+        return f"array {joblib.hash(value)}"
+    if isinstance(value, np.random.RandomState):
+        return f"RandomState {joblib.hash(value.get_state())}"
+    text = repr(value)
+    # An object's address is another in each process.
+    return text if isinstance(value, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def scene_digest(scene: Scene) -> str:
+    """Hash of cube, mask and labels; of a cube in a file, some rows are in memory at a time."""
+    hashed = sha256(f"{scene.dtype.str} {scene.shape}".encode())
+    height, width, n_bands = scene.shape
+    n_rows = n_items(FILE_BLOCK, width * n_bands * scene.dtype.itemsize)
+    for rows in gen_batches(height, n_rows):
+        _add_values(hashed, scene.window(rows, slice(0, width)).cube)
+    return digest([scene.mask, scene.labels], hashed)
+
+
+def digest(arrays: Iterable[Any], hashed: Any = None) -> str:
+    """Hash of the types, shapes and values of arrays, behind what is hashed already."""
+    hashed = sha256() if hashed is None else hashed
+    for array in arrays:
+        hashed.update(f"{array.dtype.str} {array.shape}".encode())
+        _add_values(hashed, array)
+    text: str = hashed.hexdigest()
+    return text
+
+
+def _add_values(hashed: Any, array: np.ndarray) -> None:
+    hashed.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+
+def _composition(estimators: Any) -> str:
+    """Names and types in their order."""
+    return ", ".join(f"{entry[0]}: {text_of(entry[1])}" for entry in estimators)
