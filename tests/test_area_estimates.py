@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -58,6 +58,7 @@ def test_the_example_of_stehman_is_met_to_its_last_digit():
     assert np.isnan(found.mapped_areas).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_equations_of_olofsson_are_what_strata_that_are_classes_give(seed):
     rng = np.random.default_rng(seed)
