@@ -1,5 +1,6 @@
 """The field's measures of a classification: functions, scorers, and one table over repeats."""
 
+from sklearn_hsiode.metrics._area import AreaEstimates, Estimates, area_estimates
 from sklearn_hsiode.metrics._measures import MEASURES, SCORERS, Measure
 from sklearn_hsiode.metrics._scores import (
     average_accuracy_score,
@@ -16,8 +17,11 @@ kappa_scorer = SCORERS["kappa"]
 __all__ = [
     "MEASURES",
     "SCORERS",
+    "AreaEstimates",
     "ClassificationSummary",
+    "Estimates",
     "Measure",
+    "area_estimates",
     "average_accuracy_score",
     "average_accuracy_scorer",
     "classification_summary",

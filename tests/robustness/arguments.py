@@ -658,6 +658,17 @@ call("classification_summary", metrics.classification_summary)(
         parameters_of(metrics.classification_summary, y_true=[1, 1, 2], y_pred=[1, 2, 2]),
     )
 )
+call("area_estimates", metrics.area_estimates)(
+    lambda: (
+        then(metrics.area_estimates, str),
+        parameters_of(
+            metrics.area_estimates,
+            map_or_counts={1: 50, 2: 50},
+            reference=[1, 1, 2, 2],
+            predicted=[1, 1, 2, 2],
+        ),
+    )
+)
 for _method in ("fit", "predict"):
     simple(
         f"CoordinateClassifier.{_method}",

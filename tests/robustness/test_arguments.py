@@ -25,8 +25,8 @@ PACKAGES = (
 )
 # Made by other functions, tables, scorers, and bases of classes of the user's.
 NOT_CALLED = {
-    *("PairedDifference", "Run", "PatchOverlap", "ClassificationSummary", "SharedStem"),
-    *("MEASURES", "SCORERS", "SOLVERS", "VIEWS", "PAPER"),
+    *("PairedDifference", "Run", "PatchOverlap", "ClassificationSummary", "AreaEstimates"),
+    *("Estimates", "SharedStem", "MEASURES", "SCORERS", "SOLVERS", "VIEWS", "PAPER"),
     *(f"{name}_scorer" for name in ("overall_accuracy", "average_accuracy", "kappa")),
     # As the first of their kind.
     *("fetch_botswana", "fetch_indian_pines", "fetch_ksc", "fetch_pavia_university"),
