@@ -19,6 +19,7 @@ LAYERS = {
     "_markup": set(),
     "nn": {"_arguments"},
     "_memory": set(),
+    "_parallel": set(),
     "_tensors": set(),
     "_bands": set(),
     "_sklearn": set(),
@@ -28,7 +29,7 @@ LAYERS = {
     "_scene": {"_arguments", "_cubes", "_labels", "_pixels", "_validation"},
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_arguments", "_bands", "_gather", "_pixels", "_sklearn"},
-    "_spectral": {"_arguments", "_bands", "_pixels", "_scene", "_sklearn"},
+    "_spectral": {"_arguments", "_bands", "_parallel", "_pixels", "_scene", "_sklearn"},
     "preprocessing": {"_arguments", "_bands", "_memory", "_pixels", "_sklearn", "_validation"},
     "baselines": {"_arguments", "_bands", "_pixels", "_sklearn"},
     "model_selection": {"_arguments", "_patches", "_pixels"},
@@ -41,6 +42,7 @@ LAYERS = {
     "metrics": {"_arguments", "_labels", "_markup", "_validation"},
     "recipes": {
         "_arguments",
+        "_parallel",
         "_patches",
         "_spectral",
         "classifiers",
@@ -64,8 +66,9 @@ LAYERS = {
         "_scene",
     },
     "benchmark": {
-        *("_arguments", "_colors", "_labels", "_markup", "_memory", "_pixels", "_scene"),
+        *("_arguments", "_colors", "_labels", "_markup", "_memory", "_parallel", "_pixels"),
         *(
+            "_scene",
             "_validation",
             "baselines",
             "classifiers",

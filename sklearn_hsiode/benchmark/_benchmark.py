@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
+from sklearn_hsiode._parallel import client_of_cluster, in_any_order
+from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._class_maps import load_map, save_map
@@ -131,18 +133,12 @@ def run_benchmark(
     check("run_benchmark", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     _check(models, random_state, patch_size)
     splitters = _splitters(cv, y)
-    with naming("cv, groups"):
-        splits = [
-            (np.sort(train), np.sort(test))
-            for splitter in splitters
-            for train, test in splitter.split(X, y, groups)
-        ]
+    splits = _splits(splitters, X, y, groups)
     if not 0 <= random_state <= 2**32 - len(splits):
         raise ValueError(
             "random_state must lie between 0 and 2**32 less the number of splits, got"
             f" {random_state}."
         )
-    wanted = [(name, i) for i in range(len(splits)) for name in models]
     opened: Any = nullcontext()
     if folder is not None:
         settings = benchmark_settings(
@@ -155,53 +151,46 @@ def run_benchmark(
         )
         parameters = {name: model_parameters(model) for name, model in models.items()}
         opened = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
-    show_fits = progress and n_jobs in (None, 1)
+    wanted = [(name, i) for i in range(len(splits)) for name in models]
+    # Only fits in this process show what they do.
+    show_fits = progress and n_jobs in (None, 1) and client_of_cluster() is None
     with opened as store:
         finished = {} if store is None else _kept(store, wanted, scene)
-        jobs = [
-            Job(
-                name,
-                _prepared(models[name], int(random_state) + i, show_fits),
-                i,
-                *splits[i],
-                seed=int(random_state) + i,
-                patch_size=patch_size,
-                measures=MEASURES,
-                measure=measure,
-            )
-            for name, i in wanted
-            if (name, i) not in finished
-        ]
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(run_or_failure)(job, X, y) for job in jobs
-        )
+        tasks: dict[RunKey, Any] = {}
+        for name, i in wanted:
+            if (name, i) not in finished:
+                seed = int(random_state) + i
+                model = _prepared(models[name], seed, show_fits)
+                job = Job(name, model, i, seed, patch_size, MEASURES, measure)
+                tasks[name, i] = job, *splits[i]
         bar = tqdm(
-            results,
+            in_any_order(run_or_failure, tasks, X, y, n_jobs=n_jobs),
             total=len(wanted),
             initial=len(finished),
             desc="benchmark",
             unit="run",
-            disable=not (progress and jobs),
+            disable=not (progress and tasks),
         )
         finished |= _collected(bar, store)
     return [finished[name, i] for name in models for i in range(len(splits))]
 
 
-Runs = dict[tuple[str, int], Run]  # by model and split
+RunKey = tuple[str, int]  # model and split
+Runs = dict[RunKey, Run]
 MAP_HASH = "class_map_sha256"
 
 
 def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
     """Keep every run as soon as it is finished; raise RuntimeError at the end where some failed."""
     finished, failures = {}, []
-    for result in results:
+    for key, result in results:
         if isinstance(result, Failure):
             failures.append(result)
             results.write(str(result), file=sys.stderr)
             continue
         if store is not None:
             store.append(result.as_record() | _kept_map(store, result))
-        finished[result.model, result.split] = result
+        finished[key] = result
     if failures:
         kept = "" if store is None else f"; the others are kept in {store.path}"
         raise RuntimeError(
@@ -217,7 +206,7 @@ def _kept_map(store: ResultsFile, run: Run) -> dict[str, str]:
     return {MAP_HASH: save_map(store.path.parent, run.model, run.class_map)}
 
 
-def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Runs:
+def _kept(store: ResultsFile, wanted: list[RunKey], scene: Scene) -> Runs:
     """The wanted runs that a results file holds already."""
     finished = {}
     n_classes = len(scene.classes)
@@ -269,6 +258,18 @@ def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
         return list(cv)
     with naming("cv"):
         return [check_cv(cv, y, classifier=True)]
+
+
+def _splits(
+    splitters: list[Any], X: PixelSamples, y: np.ndarray, groups: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test pixels of each split, in the order of the scene."""
+    with naming("cv, groups"):
+        return [
+            (np.sort(train), np.sort(test))
+            for splitter in splitters
+            for train, test in splitter.split(X, y, groups)
+        ]
 
 
 def _prepared(model: Any, seed: int, show_fits: bool) -> Any:
