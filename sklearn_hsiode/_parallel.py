@@ -1,17 +1,15 @@
-"""What joblib sends to the workers of a cluster, and what is done again when one of them dies."""
+"""What joblib sends to the workers of a Dask cluster, and where the work of a task is done."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import update_wrapper
-from typing import Any, TypeVar
+from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import parallel_config
 from joblib.parallel import get_active_backend
-
-Key = TypeVar("Key")
 
 
 def client_of_cluster() -> Any:
@@ -28,29 +26,32 @@ def without_cluster() -> Iterator[None]:
 
 @contextmanager
 def sent_once(*data: Any) -> Iterator[None]:
-    """Send data to every worker of a Dask cluster, if joblib's active backend is one.
+    """Send data to each worker of a Dask cluster once, if joblib's active backend is one.
 
-    The tasks of any call of joblib inside share them, where they are arguments themselves, and
-    each stays on its worker. By itself joblib sends them again for each call, and lets a forest or
-    a union of features in a task send its spectra to the whole cluster.
+    Tasks of all calls of joblib inside share them, where they are arguments themselves, and what
+    a task does with joblib stays on its worker. By itself joblib sends them again for each call,
+    loses them with the worker that has them, and lets a forest or a union of features in a task
+    send its spectra to the whole cluster.
     """
-    backend, _ = get_active_backend()
     client = client_of_cluster()
     if client is None:
         yield
-    elif _is_in_task():
+        return
+    if _is_in_task():
         with without_cluster():
             yield
-    else:
-        with parallel_config(
-            _staying(type(backend))(
-                client=client,
-                scatter=list(data),
-                wait_for_workers_timeout=backend.wait_for_workers_timeout,
-                **backend.submit_kwargs,
-            )
-        ):
-            yield
+        return
+    active, _ = get_active_backend()
+    timeout = active.wait_for_workers_timeout
+    backend = _with_local_tasks(type(active))(
+        client=client, wait_for_workers_timeout=timeout, **active.submit_kwargs
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph")
+        # Results of tasks, which are computed again where the only worker with them dies.
+        backend.data_futures = {id(one): client.submit(_itself, one, pure=False) for one in data}
+    with parallel_config(backend):
+        yield
 
 
 def _is_in_task() -> bool:
@@ -63,19 +64,23 @@ def _is_in_task() -> bool:
     return True
 
 
-def _staying(backend: type) -> type:
-    """The class of joblib's Dask backend, with tasks that stay on their worker."""
+def _itself(one: Any) -> Any:
+    return one
 
-    class Staying(backend):  # type: ignore[misc]
+
+def _with_local_tasks(backend: type) -> type:
+    """The class of joblib's Dask backend, but with tasks that use no other worker."""
+
+    class WithLocalTasks(backend):  # type: ignore[misc]
         def submit(self, func: Any, callback: Any = None) -> Any:
-            func.items = [(_Staying(call), args, kwargs) for call, args, kwargs in func.items]
+            func.items = [(_Local(call), args, kwargs) for call, args, kwargs in func.items]
             return super().submit(func, callback)
 
-    return Staying
+    return WithLocalTasks
 
 
-class _Staying:
-    """A function that keeps off the cluster what joblib does in it."""
+class _Local:
+    """A function that runs without the cluster."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -84,50 +89,3 @@ class _Staying:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with without_cluster():
             return self.function(*args, **kwargs)
-
-
-class LossesForgiven:
-    """A context that ends without an error where data were lost with a worker that died.
-
-    Dask does tasks of a dead worker again, but cannot send again what it has sent, when only that
-    worker had it. The context is used again and again until what is done in it has been done. It
-    forgives three losses, as Dask does for a task whose worker dies.
-    """
-
-    def __init__(self) -> None:
-        self.left = 3
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *error: Any) -> bool:
-        # distributed's FutureCancelledError is one.
-        if kind is None or not issubclass(kind, CancelledError) or not self.left:
-            return False
-        self.left -= 1
-        return True
-
-
-def in_any_order(
-    function: Callable[..., Any],
-    tasks: Mapping[Key, tuple[Any, ...]],
-    *data: Any,
-    n_jobs: int | None,
-) -> Iterator[tuple[Key, Any]]:
-    """Keys of tasks and ``function(*task, *data)``, as they are finished."""
-    left = dict(tasks)
-    losses = LossesForgiven()
-    while left:
-        with losses:
-            with sent_once(*data):
-                results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-                    delayed(_with_key)(key, function, *task, *data)
-                    for key, task in list(left.items())
-                )
-            for key, result in results:
-                del left[key]
-                yield key, result
-
-
-def _with_key(key: Key, function: Callable[..., Any], *args: Any) -> tuple[Key, Any]:
-    return key, function(*args)

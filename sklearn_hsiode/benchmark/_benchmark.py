@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
-from sklearn_hsiode._parallel import client_of_cluster, in_any_order
+from sklearn_hsiode._parallel import client_of_cluster, sent_once
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import shown
@@ -156,41 +157,43 @@ def run_benchmark(
     show_fits = progress and n_jobs in (None, 1) and client_of_cluster() is None
     with opened as store:
         finished = {} if store is None else _kept(store, wanted, scene)
-        tasks: dict[RunKey, Any] = {}
+        jobs = []
         for name, i in wanted:
             if (name, i) not in finished:
                 seed = int(random_state) + i
                 model = _prepared(models[name], seed, show_fits)
-                job = Job(name, model, i, seed, patch_size, MEASURES, measure)
-                tasks[name, i] = job, *splits[i]
-        bar = tqdm(
-            in_any_order(run_or_failure, tasks, X, y, n_jobs=n_jobs),
-            total=len(wanted),
-            initial=len(finished),
-            desc="benchmark",
-            unit="run",
-            disable=not (progress and tasks),
-        )
-        finished |= _collected(bar, store)
+                jobs.append(Job(name, model, i, seed, patch_size, MEASURES, measure))
+        with sent_once(X, y, *chain.from_iterable(splits)):
+            results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+                delayed(run_or_failure)(job, *splits[job.number], X, y) for job in jobs
+            )
+            bar = tqdm(
+                results,
+                total=len(wanted),
+                initial=len(finished),
+                desc="benchmark",
+                unit="run",
+                disable=not (progress and jobs),
+            )
+            finished |= _collected(bar, store)
     return [finished[name, i] for name in models for i in range(len(splits))]
 
 
-RunKey = tuple[str, int]  # model and split
-Runs = dict[RunKey, Run]
+Runs = dict[tuple[str, int], Run]  # by model and split
 MAP_HASH = "class_map_sha256"
 
 
 def _collected(results: tqdm, store: ResultsFile | None) -> Runs:
     """Keep every run as soon as it is finished; raise RuntimeError at the end where some failed."""
     finished, failures = {}, []
-    for key, result in results:
+    for result in results:
         if isinstance(result, Failure):
             failures.append(result)
             results.write(str(result), file=sys.stderr)
             continue
         if store is not None:
             store.append(result.as_record() | _kept_map(store, result))
-        finished[key] = result
+        finished[result.model, result.split] = result
     if failures:
         kept = "" if store is None else f"; the others are kept in {store.path}"
         raise RuntimeError(
@@ -206,7 +209,7 @@ def _kept_map(store: ResultsFile, run: Run) -> dict[str, str]:
     return {MAP_HASH: save_map(store.path.parent, run.model, run.class_map)}
 
 
-def _kept(store: ResultsFile, wanted: list[RunKey], scene: Scene) -> Runs:
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Runs:
     """The wanted runs that a results file holds already."""
     finished = {}
     n_classes = len(scene.classes)

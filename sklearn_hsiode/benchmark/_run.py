@@ -180,8 +180,8 @@ def run_or_failure(
 ) -> Run | Failure:
     """Fit and test a model; an error is returned, so that other runs go on.
 
-    The rows of the split are no part of the job: what joblib's Dask backend is to send once, to
-    the runs of all models, must be an argument itself.
+    The rows of the split are no part of the job: only arguments themselves are sent once, for all
+    models, to the workers of a cluster.
     """
     try:
         return _run(job, X[train], y[train], X[test], y[test])

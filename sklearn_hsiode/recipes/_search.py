@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, Parameter
 from sklearn.utils import gen_batches
 from tqdm.auto import tqdm
 
-from sklearn_hsiode._parallel import LossesForgiven, sent_once
+from sklearn_hsiode._parallel import sent_once
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 
 Evaluate = Callable[..., dict[str, Any]]
@@ -61,11 +61,9 @@ class _WithBar:
                     " splits as cv."
                 )
         self.cv = splits  # made once, for all candidates
-        losses = LossesForgiven()
         try:
-            while True:
-                with losses, sent_once(X, y, *chain.from_iterable(splits)):
-                    return super().fit(X, y, **params)  # type: ignore[misc]
+            with sent_once(X, y, *chain.from_iterable(splits)):
+                return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             self.cv = cv
             vars(self).pop("_checked_cv_orig", None)  # where scikit-learn keeps the rows
