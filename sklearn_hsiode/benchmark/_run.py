@@ -184,21 +184,23 @@ def run_or_failure(
     models, to the workers of a cluster.
     """
     try:
-        return _run(job, X[train], y[train], X[test], y[test])
+        return _run(job, train, test, X, y)
     except Exception as error:
         return Failure(job.name, job.number, error)
 
 
-def _run(job: Job, train: Any, y_train: np.ndarray, test: Any, y_true: np.ndarray) -> Run:
+def _run(job: Job, rows: np.ndarray, rows_tested: np.ndarray, X: Any, y: np.ndarray) -> Run:
+    train, test = X[rows], X[rows_tested]
+    y_true = y[rows_tested]
     start = perf_counter()
-    fitted = job.model.fit(train, y_train)
+    fitted = job.model.fit(train, y[rows])
     fitted_at = perf_counter()
     network = last_step(fitted)
     if isinstance(network, PatchNetClassifier) and network.net_.interrupted_:
         raise KeyboardInterrupt  # the network is fitted, but not to the end
     y_pred = fitted.predict(test)
     predicted_at = perf_counter()
-    accuracies = per_class_accuracy_score(y_true, y_pred, labels=test.scene.classes)
+    accuracies = per_class_accuracy_score(y_true, y_pred, labels=X.scene.classes)
     size, measure = job.patch_size, job.measure
     return Run(
         model=job.name,
