@@ -12,15 +12,15 @@ from joblib import parallel_config
 from joblib.parallel import get_active_backend
 
 
-def client_of_cluster() -> Any:
-    """The client of the Dask cluster that joblib's active backend uses, None for others."""
-    return getattr(get_active_backend()[0], "client", None)
+def on_cluster() -> bool:
+    """Whether joblib's active backend is a Dask cluster's."""
+    return hasattr(get_active_backend()[0], "client")
 
 
 @contextmanager
 def without_cluster() -> Iterator[None]:
     """Let joblib stay in this process, where the data are, if its active backend is a cluster."""
-    with nullcontext() if client_of_cluster() is None else parallel_config("threading"):
+    with parallel_config("threading") if on_cluster() else nullcontext():
         yield
 
 
@@ -33,16 +33,12 @@ def sent_once(*data: Any) -> Iterator[None]:
     loses them with the worker that has them, and lets a forest or a union of features in a task
     send its spectra to the whole cluster.
     """
-    client = client_of_cluster()
-    if client is None:
-        yield
-        return
-    if _is_in_task():
+    if not on_cluster() or _is_in_task():
         with without_cluster():
             yield
         return
     active, _ = get_active_backend()
-    timeout = active.wait_for_workers_timeout
+    client, timeout = active.client, active.wait_for_workers_timeout
     backend = _with_local_tasks(type(active))(
         client=client, wait_for_workers_timeout=timeout, **active.submit_kwargs
     )

@@ -16,7 +16,7 @@ from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
-from sklearn_hsiode._parallel import client_of_cluster, sent_once
+from sklearn_hsiode._parallel import on_cluster, sent_once
 from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import shown
@@ -89,7 +89,9 @@ def run_benchmark(
         by name.
     n_jobs : int, default=None
         Runs at the same time, in processes: at most 64, or four times the cores where that is
-        more. None means 1.
+        more. None means 1. Under ``joblib.parallel_config("dask")`` the workers of the cluster
+        do them instead, each with all that a model itself would do in parallel, and a run whose
+        worker dies is done again. This process alone writes to the folder.
     progress : bool, default=True
         Show a bar of runs done and time left.
 
@@ -154,7 +156,7 @@ def run_benchmark(
         opened = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
     wanted = [(name, i) for i in range(len(splits)) for name in models]
     # Only fits in this process show what they do.
-    show_fits = progress and n_jobs in (None, 1) and client_of_cluster() is None
+    show_fits = progress and n_jobs in (None, 1) and not on_cluster()
     with opened as store:
         finished = {} if store is None else _kept(store, wanted, scene)
         jobs = []
@@ -253,7 +255,8 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any) -> Non
         network = last_step(getattr(model, "estimator", model))  # of a search as well
         if isinstance(network, PatchNetClassifier):
             network._validate_params()
-            resolve_device(network.device)
+            if not on_cluster():  # whose workers have devices of their own
+                resolve_device(network.device)
 
 
 def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
