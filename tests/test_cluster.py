@@ -28,6 +28,7 @@ from sklearn_hsiode.recipes import VIEWS, tuned
 from sklearn_hsiode.recipes._search import GridSearch
 from tests.benchmark.test_runs import timeless
 from tests.pages import ROOT
+from tests.workers import forked_workers
 
 AT_RANDOM = PerClassShuffleSplit(0.3, n_splits=3, random_state=0)
 
@@ -36,6 +37,7 @@ AT_RANDOM = PerClassShuffleSplit(0.3, n_splits=3, random_state=0)
 def cluster():
     # Copies of what several tasks share stay, though no task needs them for a while.
     with (
+        forked_workers(),
         dask.config.set({"distributed.scheduler.active-memory-manager.start": False}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"

@@ -10,6 +10,7 @@ from sklearn.model_selection import GroupKFold
 
 from sklearn_hsiode.recipes import paper, tuned
 from tests.pages import ROOT, blocks
+from tests.workers import forked_workers
 
 PACKAGES = (
     *("sklearn_hsiode", "benchmark", "datasets", "io.readers", "metrics", "model_selection"),
@@ -53,7 +54,8 @@ def test_the_examples_of_the_user_guide_run_one_after_the_other():
 
 
 def test_the_examples_of_the_page_on_clusters_run_one_after_the_other():
-    names = run("docs/cluster.md")
+    with forked_workers():
+        names = run("docs/cluster.md")
     serial = tuned("logistic-regression", random_state=0).set_params(progress=False)
     assert names["search"].best_score_ == serial.fit(names["X"], names["y"]).best_score_
     assert [run.model for run in names["runs"]] == ["svm"] * 3 + ["tuned svm"] * 3
