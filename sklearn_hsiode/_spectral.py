@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_hsiode._arguments import HasMethods, StrOptions
 from sklearn_hsiode._bands import check_bands, feature_names
+from sklearn_hsiode._parallel import without_cluster
 from sklearn_hsiode._pixels import PixelSamples, check_finite, require_pixels
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._sklearn import DocLinkMixin
@@ -119,7 +120,8 @@ class SpectralTransformer(  # type: ignore[call-arg]
         check_finite(pixels)
         transformer = _with_wavelengths(clone(self.transformer), X.scene.wavelengths)
         y = None if whole_scene else y
-        self.transformer_ = transformer.fit(np.asarray(pixels), y, **params)
+        with without_cluster():
+            self.transformer_ = transformer.fit(np.asarray(pixels), y, **params)
         return self
 
     def transform(self, X: PixelSamples) -> PixelSamples:
@@ -205,7 +207,8 @@ class SpectralTransformer(  # type: ignore[call-arg]
     def _transformed(self, scene: Scene) -> Scene:
         """The scene with every valid pixel transformed; one that holds NaN is all NaN."""
         usable = np.flatnonzero(scene.mask & ~scene.non_finite)
-        parts = [(part, self._values(spectra)) for part, spectra in scene.iter_spectra(usable)]
+        with without_cluster():
+            parts = [(part, self._values(spectra)) for part, spectra in scene.iter_spectra(usable)]
         dtypes = [values.dtype for _, values in parts]
         dtype = np.result_type(*dtypes, *([np.float32] if scene.non_finite.any() else []))
         cube = np.zeros((*scene.shape[:2], parts[0][1].shape[1]), dtype)

@@ -8,8 +8,9 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold
 
-from sklearn_hsiode.recipes import paper
+from sklearn_hsiode.recipes import paper, tuned
 from tests.pages import ROOT, blocks
+from tests.workers import forked_workers
 
 PACKAGES = (
     *("sklearn_hsiode", "benchmark", "datasets", "io.readers", "metrics", "model_selection"),
@@ -50,6 +51,15 @@ def test_the_examples_of_the_user_guide_run_one_after_the_other():
         model.fit(X[train], y[train], odenetclassifier__sample_weight=weights[train])
         scores.append(accuracy_score(y[test], model.predict(X[test]), sample_weight=weights[test]))
     assert search.best_score_ == np.mean(scores)
+
+
+def test_the_examples_of_the_page_on_clusters_run_one_after_the_other():
+    with forked_workers():
+        names = run("docs/cluster.md")
+    serial = tuned("logistic-regression", random_state=0).set_params(progress=False)
+    assert names["search"].best_score_ == serial.fit(names["X"], names["y"]).best_score_
+    assert [run.model for run in names["runs"]] == ["svm"] * 3 + ["tuned svm"] * 3
+    assert names["own"].best_score_ == names["own"].fit(names["X"], names["y"]).best_score_
 
 
 def test_the_api_page_lists_all_that_is_public_and_nothing_else():

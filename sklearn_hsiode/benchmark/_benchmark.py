@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
+from sklearn_hsiode._parallel import on_cluster, sent_once
+from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._class_maps import load_map, save_map
@@ -86,7 +89,9 @@ def run_benchmark(
         by name.
     n_jobs : int, default=None
         Runs at the same time, in processes: at most 64, or four times the cores where that is
-        more. None means 1.
+        more. None means 1. Under ``joblib.parallel_config("dask")`` the workers of the cluster
+        do them instead, each with all that a model itself would do in parallel, and a run whose
+        worker dies is done again. This process alone writes to the folder.
     progress : bool, default=True
         Show a bar of runs done and time left.
 
@@ -131,18 +136,12 @@ def run_benchmark(
     check("run_benchmark", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     _check(models, random_state, patch_size)
     splitters = _splitters(cv, y)
-    with naming("cv, groups"):
-        splits = [
-            (np.sort(train), np.sort(test))
-            for splitter in splitters
-            for train, test in splitter.split(X, y, groups)
-        ]
+    splits = _splits(splitters, X, y, groups)
     if not 0 <= random_state <= 2**32 - len(splits):
         raise ValueError(
             "random_state must lie between 0 and 2**32 less the number of splits, got"
             f" {random_state}."
         )
-    wanted = [(name, i) for i in range(len(splits)) for name in models]
     opened: Any = nullcontext()
     if folder is not None:
         settings = benchmark_settings(
@@ -155,35 +154,30 @@ def run_benchmark(
         )
         parameters = {name: model_parameters(model) for name, model in models.items()}
         opened = ResultsFile(Path(folder) / "runs.jsonl", settings, parameters)
-    show_fits = progress and n_jobs in (None, 1)
+    wanted = [(name, i) for i in range(len(splits)) for name in models]
+    # Only fits in this process show what they do.
+    show_fits = progress and n_jobs in (None, 1) and not on_cluster()
     with opened as store:
         finished = {} if store is None else _kept(store, wanted, scene)
-        jobs = [
-            Job(
-                name,
-                _prepared(models[name], int(random_state) + i, show_fits),
-                i,
-                *splits[i],
-                seed=int(random_state) + i,
-                patch_size=patch_size,
-                measures=MEASURES,
-                measure=measure,
+        jobs = []
+        for name, i in wanted:
+            if (name, i) not in finished:
+                seed = int(random_state) + i
+                model = _prepared(models[name], seed, show_fits)
+                jobs.append(Job(name, model, i, seed, patch_size, MEASURES, measure))
+        with sent_once(X, y, *chain.from_iterable(splits)):
+            results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
+                delayed(run_or_failure)(job, *splits[job.number], X, y) for job in jobs
             )
-            for name, i in wanted
-            if (name, i) not in finished
-        ]
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(
-            delayed(run_or_failure)(job, X, y) for job in jobs
-        )
-        bar = tqdm(
-            results,
-            total=len(wanted),
-            initial=len(finished),
-            desc="benchmark",
-            unit="run",
-            disable=not (progress and jobs),
-        )
-        finished |= _collected(bar, store)
+            bar = tqdm(
+                results,
+                total=len(wanted),
+                initial=len(finished),
+                desc="benchmark",
+                unit="run",
+                disable=not (progress and jobs),
+            )
+            finished |= _collected(bar, store)
     return [finished[name, i] for name in models for i in range(len(splits))]
 
 
@@ -261,7 +255,8 @@ def _check(models: Mapping[str, Any], random_state: Any, patch_size: Any) -> Non
         network = last_step(getattr(model, "estimator", model))  # of a search as well
         if isinstance(network, PatchNetClassifier):
             network._validate_params()
-            resolve_device(network.device)
+            if not on_cluster():  # whose workers have devices of their own
+                resolve_device(network.device)
 
 
 def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
@@ -269,6 +264,18 @@ def _splitters(cv: Any, y: np.ndarray) -> list[Any]:
         return list(cv)
     with naming("cv"):
         return [check_cv(cv, y, classifier=True)]
+
+
+def _splits(
+    splitters: list[Any], X: PixelSamples, y: np.ndarray, groups: Any
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Training and test pixels of each split, in the order of the scene."""
+    with naming("cv, groups"):
+        return [
+            (np.sort(train), np.sort(test))
+            for splitter in splitters
+            for train, test in splitter.split(X, y, groups)
+        ]
 
 
 def _prepared(model: Any, seed: int, show_fits: bool) -> Any:

@@ -169,34 +169,38 @@ class Job:
     name: str
     model: Any
     number: int
-    train: np.ndarray
-    test: np.ndarray
     seed: int
     patch_size: int | None
     measures: Mapping[str, Measure]
     measure: MeasureOfFit | None
 
 
-def run_or_failure(job: Job, X: PixelSamples, y: np.ndarray) -> Run | Failure:
-    """Fit and test a model; an error is returned, so that other runs go on."""
+def run_or_failure(
+    job: Job, train: np.ndarray, test: np.ndarray, X: PixelSamples, y: np.ndarray
+) -> Run | Failure:
+    """Fit and test a model; an error is returned, so that other runs go on.
+
+    The rows of the split are no part of the job: only arguments themselves are sent once, for all
+    models, to the workers of a cluster.
+    """
     try:
-        return _run(job, X, y)
+        return _run(job, train, test, X, y)
     except Exception as error:
         return Failure(job.name, job.number, error)
 
 
-def _run(job: Job, pixels: Any, labels: np.ndarray) -> Run:
-    train, test = pixels[job.train], pixels[job.test]
-    y_true = labels[job.test]
+def _run(job: Job, rows: np.ndarray, rows_tested: np.ndarray, X: Any, y: np.ndarray) -> Run:
+    train, test = X[rows], X[rows_tested]
+    y_true = y[rows_tested]
     start = perf_counter()
-    fitted = job.model.fit(train, labels[job.train])
+    fitted = job.model.fit(train, y[rows])
     fitted_at = perf_counter()
     network = last_step(fitted)
     if isinstance(network, PatchNetClassifier) and network.net_.interrupted_:
         raise KeyboardInterrupt  # the network is fitted, but not to the end
     y_pred = fitted.predict(test)
     predicted_at = perf_counter()
-    accuracies = per_class_accuracy_score(y_true, y_pred, labels=pixels.scene.classes)
+    accuracies = per_class_accuracy_score(y_true, y_pred, labels=X.scene.classes)
     size, measure = job.patch_size, job.measure
     return Run(
         model=job.name,

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, ParameterGrid, check_cv
+from sklearn.utils import gen_batches
 from tqdm.auto import tqdm
 
+from sklearn_hsiode._parallel import sent_once
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.recipes._kept import kept_scores
 
@@ -27,6 +31,7 @@ class _WithBar:
 
     progress: bool
     checkpoint: str | os.PathLike[str] | None
+    n_jobs: int | None
     cv: Any
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -65,7 +70,10 @@ class _WithBar:
                 )
         self.cv = splits  # made once, for all candidates
         try:
-            with kept_scores(self, X, y, splits, params):
+            with (
+                kept_scores(self, X, y, splits, params),
+                sent_once(X, y, *chain.from_iterable(splits)),
+            ):
                 return super().fit(X, y, **params)  # type: ignore[misc]
         finally:
             self.cv = cv
@@ -92,7 +100,7 @@ class _WithBar:
             # A candidate that is half trained must not be compared with the others.
             warnings.simplefilter("error", TrainingInterrupted)
 
-            def one_by_one(
+            def some_at_a_time(
                 candidates: Iterable[Any],
                 cv: Any = None,
                 more_results: dict[str, list[Any]] | None = None,
@@ -101,14 +109,15 @@ class _WithBar:
                 candidates = list(candidates)
                 bar.total = bar.n + len(candidates)
                 bar.refresh()
-                for number, candidate in enumerate(candidates):
-                    more = {key: [values[number]] for key, values in (more_results or {}).items()}
-                    results = evaluate_candidates([candidate], cv, more)
-                    bar.update()
+                # Splits of as many candidates as there are workers occupy these evenly.
+                for some in gen_batches(len(candidates), effective_n_jobs(self.n_jobs)):
+                    more = {key: values[some] for key, values in (more_results or {}).items()}
+                    results = evaluate_candidates(candidates[some], cv, more)
+                    bar.update(len(candidates[some]))
                 return results
 
             try:
-                super()._run_search(one_by_one, **context)  # type: ignore[misc]
+                super()._run_search(some_at_a_time, **context)  # type: ignore[misc]
             except TrainingInterrupted as interruption:
                 raise KeyboardInterrupt(*interruption.args) from interruption
 

@@ -83,8 +83,9 @@ def tuned(
     random_state : int, RandomState instance or None, default=None
         Seed of networks and forests; None is a fresh one for networks, and 0 for the forest.
     n_jobs : int, default=None
-        Fits of a candidate at the same time, in processes: at most as many as there are inner
-        splits, and at most 64, or four times the cores where that is more. None means 1.
+        Fits at the same time, in processes: at most 64, or four times the cores where that is
+        more. As many candidates are compared at a time. None means 1. Under
+        ``joblib.parallel_config("dask")`` the workers of the cluster do them instead.
     checkpoint : path, default=None
         A folder in which ``fit`` keeps the score of each candidate on each inner split, and the
         state of networks in training. After a kill or Ctrl-C the same search goes on, and chooses

@@ -383,6 +383,46 @@ def kept_memory(device: str) -> Iterator[Ratio]:
             yield Ratio(f"training, {name}", times[:, 0] / times[:, 1], None, note)
 
 
+SEARCH = """
+import time
+import torch
+from distributed import Client, LocalCluster
+from joblib import parallel_config
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn_hsiode import ODENetClassifier, PatchExtractor
+from sklearn_hsiode.datasets import make_scene
+from sklearn_hsiode.model_selection import SpatialBlockKFold
+torch.set_num_threads(1)
+X, y = make_scene((100, 100), n_bands=100, random_state=0).labeled_pixels()
+network = ODENetClassifier(gate=0.5, max_epochs=2, device="cpu", random_state=0)
+model = make_pipeline(PatchExtractor(), network)
+grid = {"odenetclassifier__lr": [1e-3, 3e-3], "odenetclassifier__n_filters": [32, 64]}
+search = GridSearchCV(model, grid, cv=SpatialBlockKFold(3), refit=False)
+def seconds():
+    start = time.perf_counter()
+    search.fit(X[::5], y[::5])
+    return time.perf_counter() - start
+with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with Client(cluster):
+        for repeat in range(4):
+            with parallel_config("dask"):
+                on_two = seconds()
+            if repeat:  # at first workers import the packages
+                print(on_two, seconds(), flush=True)
+"""
+
+
+@case
+def search_on_a_cluster(device: str) -> Iterator[Ratio]:
+    """On the CPU: a grid search on two Dask workers / in one process."""
+    if device == "cpu":
+        run = subprocess.run([sys.executable, "-c", SEARCH], capture_output=True, check=True)
+        times = np.array(run.stdout.split(), dtype=float).reshape(-1, 2)
+        note = "{:.3g} / {:.3g} s".format(*np.median(times, axis=0))
+        yield Ratio("search, 2 workers / 1", times[:, 0] / times[:, 1], 0.65, note)
+
+
 @case
 def checkpoints(device: str) -> Iterator[Ratio]:
     """Of a training whose epochs take a second or so: with a checkpoint / without."""
