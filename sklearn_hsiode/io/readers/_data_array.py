@@ -22,7 +22,8 @@ WAVELENGTHS = ("wavelength", "wavelengths", "wl")
 
 def is_data_array(thing: Any) -> bool:
     """True where something is an xarray.DataArray, to all appearances."""
-    return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
+    names = ("dims", "coords", "attrs", "transpose", "to_numpy")  # not values, which computes them
+    return all(hasattr(thing, name) for name in names) and not is_dataset(thing)
 
 
 def is_dataset(thing: Any) -> bool:

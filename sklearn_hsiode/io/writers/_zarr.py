@@ -95,7 +95,8 @@ class ZarrWriter:
             ) from error
         frame = xarray.Dataset(coords=self._coordinates())
         if self.scene.crs is not None:
-            frame = frame.rio.write_crs(self.scene.crs).rio.write_coordinate_system()
+            frame = frame.rio.write_crs(self.scene.crs)
+            frame = frame.rio.write_coordinate_system() if "x" in frame.coords else frame
         if self.scene.transform is not None:
             frame = frame.rio.write_transform(self.scene.transform)
         if "spatial_ref" in frame.coords:
