@@ -14,6 +14,7 @@ from sklearn_hsiode._mapping._windows import CONFIDENCES, WindowModel
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io.writers import GeoTIFFWriter, ZarrWriter
 
+TIFFS = (".tif", ".tiff")
 #: What a map is called, and what its layers are.
 VARIABLES = {
     "predict": ("classes", None),

@@ -17,14 +17,12 @@ from sklearn_hsiode._cubes import Block
 from sklearn_hsiode._labels import display_names, unlabeled_value
 from sklearn_hsiode._mapping._data_array import DaskImage, as_data_array
 from sklearn_hsiode._mapping._engine import mapped
-from sklearn_hsiode._mapping._map_file import MapFile
+from sklearn_hsiode._mapping._map_file import TIFFS, MapFile
 from sklearn_hsiode._mapping._windows import METHODS, Window, WindowModel, windows
 from sklearn_hsiode._memory import MAPPED, n_items
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._data_array import is_data_array
-
-TIFFS = (".tif", ".tiff")
 
 
 @checked(
