@@ -1,4 +1,4 @@
-"""Files that appear when they are complete, or not at all."""
+"""Files and folders that appear when they are complete, or not at all."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ MOVES = f"{PREFIX}moves"  # the one in which files that belong together are move
 HOST = uuid5(NAMESPACE_DNS, platform.node()).hex[:8]
 OLD = 24 * 3600  # seconds after which the folder of another machine is swept
 LOCK = ".lock"  # a file in each, which is locked as long as somebody writes there
+BEFORE = ".before"  # behind the name of a folder that is replaced
 # Numbers of errors of the disk, of which Python does not always tell the file.
 OF_WRITING = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -62,12 +63,71 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
         error has the path of the file.
     """
     path = Path(path)
-    if "\0" in str(path):
-        raise ValueError(f"{str(path)!r} cannot be the name of a file.")
+    _require_name(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file.")
     if path.exists() and not path.is_file():
         raise OSError(f"{path} is no regular file: name one.")
+    with _hidden_beside(path) as hidden:
+        yield hidden / path.name
+        # Nobody else's files come between those that belong together.
+        with _owned(hidden.parent / MOVES) if beside else nullcontext():
+            for file in beside:  # so that those of another file never lie beside this one
+                (hidden.parent / file.name).unlink(missing_ok=True)
+            (hidden / path.name).replace(path)
+            for file in beside:
+                if (hidden / file.name).exists():
+                    (hidden / file.name).replace(hidden.parent / file.name)
+
+
+@contextmanager
+def complete_folder(path: str | Path) -> Iterator[Path]:
+    """Write a folder of files in a hidden one beside its place, as :func:`complete_file` does.
+
+    A folder that lies there is moved away first. A process that is killed between these two
+    moves leaves neither.
+
+    Parameters
+    ----------
+    path : path
+        Where the folder is to be; what lies there stays until the new one is complete.
+
+    Yields
+    ------
+    unfinished : path
+        The folder to make, and to write in.
+
+    Raises
+    ------
+    ValueError
+        When the path holds a null byte.
+    FileNotFoundError
+        When there is no folder for it.
+    NotADirectoryError
+        When the path is something else than a folder.
+    OSError
+        As for files.
+    """
+    path = Path(path)
+    _require_name(path)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"{path} is a file: name a folder.")
+    with _hidden_beside(path) as hidden:
+        yield hidden / path.name
+        with _owned(hidden.parent / MOVES):
+            if path.exists():
+                path.rename(hidden / f"{path.name}{BEFORE}")
+            (hidden / path.name).rename(path)
+
+
+def _require_name(path: Path) -> None:
+    if "\0" in str(path):
+        raise ValueError(f"{str(path)!r} cannot be the name of a file.")
+
+
+@contextmanager
+def _hidden_beside(path: Path) -> Iterator[Path]:
+    """A hidden folder beside a path, which errors of the disk are to name."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")
@@ -75,15 +135,7 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
     hidden = folder / f"{PREFIX}{HOST}-{uuid4().hex}"
     try:
         with _owned(hidden):
-            yield hidden / path.name
-            # Nobody else's files come between those that belong together.
-            with _owned(folder / MOVES) if beside else nullcontext():
-                for file in beside:  # so that those of another file never lie beside this one
-                    (folder / file.name).unlink(missing_ok=True)
-                (hidden / path.name).replace(path)
-                for file in beside:
-                    if (hidden / file.name).exists():
-                        (hidden / file.name).replace(folder / file.name)
+            yield hidden
     except OSError as error:
         told = error.filename
         is_hidden = told is not None and str(told).startswith(str(hidden))
@@ -130,5 +182,5 @@ def _sweep(folder: Path) -> None:
 def _last_written(hidden: Path) -> float:
     times = [time.time()]
     with suppress(OSError):
-        times = [path.stat().st_mtime for path in (hidden, *hidden.iterdir())]
+        times = [path.stat().st_mtime for path in (hidden, *hidden.rglob("*"))]
     return max(times)

@@ -136,6 +136,36 @@ class ArrayCube(Cube):
         return ArrayCube, (self.source,)
 
 
+class CubeWindow(Cube):
+    """A window of a cube, still to be read.
+
+    Parameters
+    ----------
+    cube : Cube
+        What it is a window of.
+    block : tuple of slice
+        Its rows and columns there.
+    """
+
+    def __init__(self, cube: Cube, block: Block) -> None:
+        super().__init__(cube)
+        self.block = block
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        rows, cols = self.block
+        return rows.stop - rows.start, cols.stop - cols.start, self.source.shape[2]
+
+    def __getitem__(self, window: Block) -> np.ndarray:
+        values: np.ndarray = self.source[
+            tuple(
+                slice(outer.start + inner.start, outer.start + inner.stop)
+                for outer, inner in zip(self.block, window, strict=True)
+            )
+        ]
+        return values
+
+
 def as_cube(cube: Any) -> Cube:
     """A cube in memory, or one that is read by window.
 

@@ -16,6 +16,7 @@ FILE_BLOCK = 32  # values that a pass through a file reads together
 SPECTRA = 64  # spectra that are handled together
 HULLS = 2  # spectra of which the convex hulls are found together
 LAYER_INPUT = 64  # values of an image that go through a layer together
+MAPPED = 256  # windows of a map that wait to be written
 PRECOMPUTED = 256  # an image that is kept behind the standardisation or the stem
 
 

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._arguments import OF_ARRAYS, checked, naming
-from sklearn_hsiode._cubes import ArrayCube, Cube, PackedRaster, as_cube, valid_pixels
+from sklearn_hsiode._cubes import (
+    ArrayCube,
+    Cube,
+    CubeWindow,
+    PackedRaster,
+    as_cube,
+    valid_pixels,
+)
 from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
 from sklearn_hsiode._validation import (
@@ -358,14 +365,23 @@ class Scene:
         ValueError
             For a slice with another step, or one that holds no pixel.
         """
+        part = self._unread_window(rows, cols)
+        n_rows, n_cols, _ = part.shape
+        values = part._cube[slice(0, n_rows), slice(0, n_cols)]
+        return part._replace(
+            cube=ArrayCube(np.ma.getdata(values)),
+            mask=valid_pixels(values) if part._mask is None else part._mask,
+        )
+
+    def _unread_window(self, rows: slice, cols: slice) -> Scene:
+        """As :meth:`window`, but still in the file: small to be sent, and read by its `window`."""
         n_rows, n_cols, _ = self.shape
         block = checked_slice("rows", rows, n_rows), checked_slice("cols", cols, n_cols)
-        values = self._cube[block]
         top, left = (where.start for where in block)
         return self._replace(
-            cube=ArrayCube(np.ma.getdata(values)),
+            cube=CubeWindow(self._cube, block),
             labels=None if self._labels is None else self._labels[block],
-            mask=valid_pixels(values) if self._mask is None else self._mask[block],
+            mask=None if self._mask is None else self._mask[block],
             transform=self._shifted_transform(top, left),
             origin=(self._origin[0] + top, self._origin[1] + left),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from sklearn_hsiode._atomic import PREFIX, complete_file
+from sklearn_hsiode._atomic import PREFIX, complete_file, complete_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
@@ -221,3 +221,73 @@ def test_errors_of_other_files_stay_as_they_are(tmp_path):
 
     with pytest.raises(PermissionError, match=r"'field\.tif'$"):
         read()
+
+
+def test_a_folder_appears_when_it_is_complete_and_replaces_the_one_before(tmp_path):
+    path = tmp_path / "map.zarr"
+    for content in ("old", "new"):
+        with complete_folder(path) as unfinished:
+            unfinished.mkdir()
+            (unfinished / content).write_text(content)
+            assert path.exists() == (content == "new")
+        assert [file.name for file in path.iterdir()] == [content]
+        assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_folder_that_was_there(tmp_path):
+    path = tmp_path / "map.zarr"
+    path.mkdir()
+    (path / "old").touch()
+
+    def fail():
+        with complete_folder(path) as unfinished:
+            unfinished.mkdir()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(tmp_path.rglob("*")) == [path, path / "old"]
+
+
+def test_a_file_is_not_replaced_by_a_folder_nor_a_folder_by_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError), complete_folder(tmp_path / "file"):
+        pass
+    with pytest.raises(IsADirectoryError), complete_file(tmp_path):
+        pass
+    with pytest.raises(FileNotFoundError), complete_folder(tmp_path / "no" / "x"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@forks
+def test_the_folder_of_a_process_that_was_killed_is_swept(tmp_path):
+    path = tmp_path / "map.zarr"
+
+    def killed():
+        with complete_folder(path) as unfinished:
+            unfinished.mkdir()
+            (unfinished / "chunk").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_a_child(killed) == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    assert not path.exists()
+    with complete_folder(path) as unfinished:
+        unfinished.mkdir()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_of_two_threads_that_write_the_same_folder_the_last_one_wins_whole(tmp_path):
+    path = tmp_path / "map.zarr"
+
+    def write(content):
+        with complete_folder(path) as unfinished:
+            unfinished.mkdir()
+            for number in range(5):
+                (unfinished / str(number)).write_text(content)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, ["oak", "elm"] * 5))
+    assert len({file.read_text() for file in path.iterdir()}) == 1
+    assert list(tmp_path.iterdir()) == [path]

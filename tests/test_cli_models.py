@@ -284,6 +284,32 @@ def test_the_map_has_the_class_names_of_the_training(scene, tmp_path):
         assert [file.tags(1)[f"class_{label}"] for label in (1, 2, 3)] == ["oak", "water", "corn"]
 
 
+def test_two_processes_write_the_same_map_for_the_cloud(files, model, tmp_path):
+    mapping = ["map", "--model", model, *files[:2], "--window", 9, "--n-jobs", 2]
+    assert run(*mapping, "--cog", "--out", "two.tif") == 0
+    assert run("map", "--model", model, *files[:2], "--out", "one.tif") == 0
+    with rasterio.open("one.tif") as one, rasterio.open("two.tif") as two:
+        assert two.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        np.testing.assert_array_equal(one.read(), two.read())
+
+
+def test_a_map_may_be_a_zarr_store_with_its_picture(scene, files, model, tmp_path, capsys):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("zarr")
+    pytest.importorskip("matplotlib")
+    mapping = ["map", "--model", model, *files[:2], "--out", "map.zarr", "--png"]
+    for more in ([], ["--overwrite"]):
+        assert run(*mapping, *more) == 0
+    with xarray.open_dataset("map.zarr", engine="zarr", mask_and_scale=False) as found:
+        expected = predict_map(load_model(model), scene)
+        np.testing.assert_array_equal(found["classes"], expected)
+    assert (tmp_path / "map.png").stat().st_size > 1000
+    assert run(*mapping) == 1
+    assert "map.zarr exists already" in capsys.readouterr().err
+    assert run(*mapping, "--cog", "--overwrite") == 1
+    assert "--cog writes GeoTIFFs: --out map.zarr must end in .tif" in capsys.readouterr().err
+
+
 def test_the_enmap_scene_leads_from_its_files_to_a_map_in_its_place(data_dir, tmp_path):
     pytest.importorskip("matplotlib")
     image = data_dir / "enmap_potsdam" / "enmap_potsdam.tif"

@@ -71,8 +71,10 @@ LAYERS = {
         *("classifiers", "io", "metrics", "model_selection", "preprocessing", "recipes"),
     },
     "_colors": {"_arguments", "_labels"},
-    "_map_file": {"_colors", "_labels", "_scene", "io"},
-    "_mapping": {"_arguments", "_bands", "_labels", "_map_file", "_patches", "_pixels", "_scene"},
+    "_mapping": {
+        *("_arguments", "_bands", "_colors", "_cubes", "_labels", "_memory", "_patches"),
+        *("_pixels", "_scene", "_validation", "io"),
+    },
     "plotting": {
         "_arguments",
         "_markup",

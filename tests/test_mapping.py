@@ -32,7 +32,7 @@ from sklearn_hsiode import (
     predict_map,
     read_scene,
 )
-from sklearn_hsiode._mapping import METHODS
+from sklearn_hsiode._mapping._windows import METHODS
 from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.datasets import make_scene
 from tests.classifiers.networks import linear

@@ -30,6 +30,7 @@ from sklearn_hsiode._cli.options import (
     refuse,
 )
 from sklearn_hsiode._mapping import predict_map
+from sklearn_hsiode._mapping._map_file import TIFFS, VARIABLES, is_zarr
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.benchmark import benchmark_models
 from sklearn_hsiode.benchmark._models import MODELS
@@ -107,7 +108,7 @@ def _add_map(subparsers: Any) -> None:
         subparsers,
         classify,
         "map",
-        "classify every pixel of a scene with a saved model, as GeoTIFF",
+        "classify every pixel of a scene with a saved model, as GeoTIFF or Zarr",
         "hsiode map --model salinas.model --scene SalinasA_corrected.mat --out map.tif --png",
     )
     parser.add_argument("--model", type=Path, required=True, help="file that train has written")
@@ -115,14 +116,19 @@ def _add_map(subparsers: Any) -> None:
     parser.add_argument(
         "--variable", help="name of the image in a .mat or .npz file (default: the only cube)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="GeoTIFF of the classes")
     parser.add_argument(
-        "--proba", action="store_true", help="also OUT_proba.tif: probability of each class"
+        "--out",
+        type=Path,
+        required=True,
+        help="map of the classes: a GeoTIFF (.tif), or a Zarr store (.zarr)",
+    )
+    parser.add_argument(
+        "--proba", action="store_true", help="also OUT_proba: probability of each class"
     )
     parser.add_argument(
         "--confidence",
         action="store_true",
-        help="also OUT_confidence.tif: largest probability, margin, entropy",
+        help="also OUT_confidence: largest probability, margin, entropy",
     )
     parser.add_argument("--png", action="store_true", help="also OUT.png: a picture with a legend")
     parser.add_argument(
@@ -130,6 +136,16 @@ def _add_map(subparsers: Any) -> None:
         type=int,
         default=512,
         help="side in pixels of the squares that are read at a time (default %(default)s)",
+    )
+    parser.add_argument(
+        "--n-jobs",
+        type=int,
+        help="squares at the same time, each in a process; -1: one per core (default: 1)",
+    )
+    parser.add_argument(
+        "--cog",
+        action="store_true",
+        help="Cloud Optimized GeoTIFFs: with overviews, for web maps and partial downloads",
     )
     _add_overwrite(parser)
 
@@ -244,8 +260,12 @@ def classify(options: argparse.Namespace) -> None:
     """Classify every pixel of a scene with a saved model."""
     outputs = _outputs(options)
     _check_outputs(options, outputs.values(), [options.scene, options.model])
-    if options.out.suffix.lower() not in (".tif", ".tiff"):
-        raise ValueError(f"--out {options.out} must end in .tif, as GeoTIFFs do.")
+    if is_zarr(options.out) and options.cog:
+        raise ValueError(f"--cog writes GeoTIFFs: --out {options.out} must end in .tif.")
+    if not is_zarr(options.out) and options.out.suffix.lower() not in TIFFS:
+        raise ValueError(
+            f"--out {options.out} must end in .tif, as GeoTIFFs do, or in .zarr for a Zarr store."
+        )
     about, model = describe_model(options.model), load_model(options.model)
     scene = read_scene(options.scene, variable=options.variable)
     _print_dropped_bands(scene)
@@ -268,6 +288,8 @@ def classify(options: argparse.Namespace) -> None:
                 out=path,
                 window=options.window,
                 class_names=names,
+                n_jobs=options.n_jobs,
+                cog=options.cog,
                 overwrite=options.overwrite,
                 progress=True,
             )
@@ -296,7 +318,7 @@ def _check_outputs(
         if path.resolve() in seen:
             raise ValueError(f"{path} is read, or written, already: name another file.")
         seen.add(path.resolve())
-        if path.is_dir():
+        if path.is_dir() and not is_zarr(path):
             raise IsADirectoryError(f"{path} is a folder: name a file.")
         if path.exists() and not options.overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
@@ -320,6 +342,15 @@ def _check_options(options: argparse.Namespace) -> None:
 
 def _draw(class_map: Path, path: Path) -> None:
     """A picture of a map of classes that predict_map has written."""
+    codes, names = (_of_zarr if is_zarr(class_map) else _of_geotiff)(class_map)
+    scene = Scene(np.zeros((*codes.shape, 1), dtype=np.uint8), class_names=names)
+    figure: Any = ClassificationMapDisplay.from_predictions(scene, codes).figure_
+    with complete_file(path) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=150)
+
+
+def _of_geotiff(class_map: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """The nearest pixels of a map at the size of a picture, and the names of classes."""
     import rasterio
 
     with warnings.catch_warnings():
@@ -328,12 +359,18 @@ def _draw(class_map: Path, path: Path) -> None:
     with file:
         step = ceil(max(file.shape) / LARGEST_PICTURE)
         size = ceil(file.height / step), ceil(file.width / step)
-        codes, tags = file.read(1, out_shape=size), file.tags(1)  # the nearest pixels
-    names = {int(tag.removeprefix("class_")): name for tag, name in tags.items()}
-    scene = Scene(np.zeros((*codes.shape, 1), dtype=np.uint8), class_names=names)
-    figure: Any = ClassificationMapDisplay.from_predictions(scene, codes).figure_
-    with complete_file(path) as unfinished:
-        figure.savefig(unfinished, format="png", dpi=150)
+        codes, tags = file.read(1, out_shape=size), file.tags(1)
+    return codes, {int(tag.removeprefix("class_")): name for tag, name in tags.items()}
+
+
+def _of_zarr(class_map: Path) -> tuple[np.ndarray, dict[int, str]]:
+    """The same of a Zarr store."""
+    import zarr
+
+    store: Any = zarr.open_group(class_map, mode="r")[VARIABLES["predict"][0]]
+    step = ceil(max(store.shape) / LARGEST_PICTURE)
+    values, names = (store.attrs[name] for name in ("flag_values", "class_names"))
+    return store[::step, ::step], dict(zip(values, names, strict=True))
 
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sklearn_hsiode import Scene
-from sklearn_hsiode.io.writers import MapWriter
+from sklearn_hsiode.io.writers import GeoTIFFWriter
 
 rasterio = pytest.importorskip("rasterio")
 
@@ -21,7 +21,9 @@ def test_a_map_is_read_back_only_where_it_is_to_be_verified(tmp_path, monkeypatc
     path = tmp_path / "map.tif"
     scene = Scene(np.ones((4, 5, 3)), transform=rasterio.Affine(30, 0, 0, 0, -30, 0))
     monkeypatch.setattr(rasterio, "open", recorded)
-    with MapWriter(path, scene, bands=["class"], dtype="uint8", nodata=0, verify=verify) as writer:
+    with GeoTIFFWriter(
+        path, scene, bands=["class"], dtype="uint8", nodata=0, verify=verify
+    ) as writer:
         writer.write((slice(0, 4), slice(0, 5)), values)
     assert modes == (["w", "r"] if verify else ["w"])
     with opened(path) as file:
@@ -36,7 +38,7 @@ def test_names_of_classes_are_whole_whatever_they_hold(tmp_path):
     path = tmp_path / "map.tif"
     about = {"bands": ["\x00class"], "dtype": "uint8", "nodata": 0}
     categories = {label: (name, (0, 0, 0)) for label, name in names.items()}
-    with MapWriter(path, scene, categories=categories, **about) as writer:
+    with GeoTIFFWriter(path, scene, categories=categories, **about) as writer:
         writer.write((slice(0, 1), slice(0, 5)), classes[None])
     shown = [r"two\nlines", r"\x00\x1b", r"\ud800", "<&>", "Wälder"]
     with rasterio.open(path) as file:

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 import torch
+import xarray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -283,6 +284,11 @@ GOOD: list[tuple[str, str, Callable[[], Any]]] = [
     ("ClassificationMapDisplay", "classes", lambda: np.array([1, 2], dtype=object)),
     ("ClassificationMapDisplay", "class_map", lambda: np.ones(GRID, dtype=object)),
     ("class_colors", "n_classes", lambda: np.int64(3)),
+    ("predict_map", "scene", lambda: data_array()),
+    ("predict_map", "scene", lambda: data_array().chunk({"y": 5})),
+    ("predict_map", "out", lambda: Path("map.zarr")),
+    ("predict_map", "cog", lambda: np.bool_(True)),
+    ("predict_map", "n_jobs", lambda: np.int64(1)),
     ("save_model", "path", lambda: Path("path.model")),
     ("per_class_accuracy_score", "y_true", lambda: pd.Series([1, 1, 2])),
     ("per_class_accuracy_score", "labels", lambda: pd.Index([1, 2], dtype=object)),
@@ -308,6 +314,10 @@ def scene() -> hsiode.Scene:
     return hsiode.Scene(
         made.cube, made.labels, class_names=made.class_names, wavelengths=made.wavelengths
     )
+
+
+def data_array() -> xarray.DataArray:
+    return xarray.DataArray(scene().cube, dims=("y", "x", "band"))
 
 
 @cache

@@ -22,7 +22,8 @@ WAVELENGTHS = ("wavelength", "wavelengths", "wl")
 
 def is_data_array(thing: Any) -> bool:
     """True where something is an xarray.DataArray, to all appearances."""
-    return all(hasattr(thing, name) for name in ("dims", "coords", "attrs", "transpose", "values"))
+    names = ("dims", "coords", "attrs", "transpose", "to_numpy")  # not values, which computes them
+    return all(hasattr(thing, name) for name in names) and not is_dataset(thing)
 
 
 def is_dataset(thing: Any) -> bool:
@@ -37,6 +38,12 @@ def read_data_array(array: Any) -> ArraySource:
     transform are those of rioxarray, where it is installed, nodata is its own or the attribute
     `_FillValue`.
     """
+    values = np.asarray(array.transpose(*image_dims(array)).values)
+    return ArraySource(array=values, **about_data_array(array))
+
+
+def image_dims(array: Any) -> tuple[Any, Any, Any]:
+    """Names of the rows, columns and bands of a DataArray."""
     dims = tuple(array.dims)
     y, x = (next((dim for dim in dims if dim in names), None) for names in (ROWS, COLS))
     rest = [dim for dim in dims if dim not in (y, x)]
@@ -45,17 +52,20 @@ def read_data_array(array: Any) -> ArraySource:
             f"The DataArray must have the dimensions y, x and band in any order, got {dims}:"
             " rename them with array.rename(...)."
         )
-    band = rest[0]
-    values = np.asarray(array.transpose(y, x, band).values)
+    return y, x, rest[0]
+
+
+def about_data_array(array: Any) -> dict[str, Any]:
+    """What is known of the image in a DataArray beside its values, as arguments of a source."""
+    y, x, band = image_dims(array)
     crs, transform, nodata = _georeference(array, y, x)
-    return ArraySource(
-        path=Path(str(array.name or "DataArray")),
-        array=values,
-        nodata=None if nodata is None else (nodata,) * values.shape[2],
-        crs=crs,
-        transform=transform,
+    return {
+        "path": Path(str(array.name or "DataArray")),
+        "nodata": None if nodata is None else (nodata,) * array.sizes[band],
+        "crs": crs,
+        "transform": transform,
         **_wavelengths(array, band),
-    )
+    }
 
 
 def _wavelengths(array: Any, band: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Writers of maps."""
 
-from sklearn_hsiode.io.writers._geotiff import MapWriter
+from sklearn_hsiode.io.writers._geotiff import GeoTIFFWriter
+from sklearn_hsiode.io.writers._zarr import ZarrWriter
 
-__all__ = ["MapWriter"]
+__all__ = ["GeoTIFFWriter", "ZarrWriter"]

@@ -22,8 +22,11 @@ from sklearn_hsiode._scene import Scene
 TILE = 256  # pixels; a multiple of 16, as GeoTIFF wants
 
 
-class MapWriter:
+class GeoTIFFWriter:
     """Writes a map window by window into a GeoTIFF that appears when it is complete.
+
+    A Cloud Optimized GeoTIFF is made of the finished file by GDAL's driver of that name, with
+    overviews down to the size of a tile: of classes the nearest pixel, of other values the mean.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ class MapWriter:
         Name and colour (RGB from 0 to 1) of each value of a map of classes.
     overwrite : bool, default=False
         Replace an existing file.
+    cog : bool, default=False
+        Write a Cloud Optimized GeoTIFF.
     verify : bool, default=True
         Read every window back once the file is closed: GDAL tells nobody of a disk that is full.
 
@@ -66,6 +71,7 @@ class MapWriter:
         nodata: float,
         categories: Mapping[int, tuple[str, Any]] | None = None,
         overwrite: bool = False,
+        cog: bool = False,
         verify: bool = True,
     ) -> None:
         self.path = Path(path)
@@ -74,7 +80,7 @@ class MapWriter:
             raise ValueError(
                 f"The name {shown} is not UTF-8, which rasterio needs: choose another."
             )
-        self.verify = verify
+        self.cog, self.verify = cog, verify
         self._written: list[tuple[Any, int]] = []
         self.bands = [visible(band) for band in bands]
         self.categories = {
@@ -99,7 +105,7 @@ class MapWriter:
             "bigtiff": "if_safer",
         }
 
-    def __enter__(self) -> MapWriter:
+    def __enter__(self) -> GeoTIFFWriter:
         with ExitStack() as stack:
             # Beside it lies what GDAL and QGIS read the names of values from.
             sidecar = self.path.with_name(f"{self.path.name}.aux.xml")
@@ -107,7 +113,11 @@ class MapWriter:
             stack.push(partial(self._write_names, unfinished.with_name(sidecar.name)))
             if self.verify:
                 stack.push(partial(self._check_file, unfinished))  # once it is closed
-            self._file = stack.enter_context(_opened(unfinished, "w", **self.profile))
+            written = unfinished
+            if self.cog:
+                written = unfinished.with_name(f"plain-{unfinished.name}")
+                stack.push(partial(self._optimize, written, unfinished))
+            self._file = stack.enter_context(_opened(written, "w", **self.profile))
             self._describe()
             self._stack = stack.pop_all()
         return self
@@ -130,6 +140,29 @@ class MapWriter:
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
 
+    def _optimize(
+        self, plain: Path, optimized: Path, kind: type[BaseException] | None, *_: Any
+    ) -> None:
+        """Copy the finished file as a Cloud Optimized GeoTIFF."""
+        from rasterio.errors import RasterioError
+        from rasterio.shutil import copy
+
+        if kind is not None:
+            return
+        try:
+            copy(
+                plain,
+                optimized,
+                driver="COG",
+                blocksize=TILE,
+                compress="deflate",
+                overview_resampling="nearest" if self.categories else "average",
+                bigtiff="if_safer",
+            )
+        except RasterioError as error:
+            raise self._not_written() from error
+        plain.unlink()
+
     def _check_file(self, path: Path, kind: type[BaseException] | None, *_: Any) -> None:
         """Raise OSError unless the file holds what was written."""
         from rasterio.errors import RasterioError
@@ -145,9 +178,12 @@ class MapWriter:
         except RasterioError:
             is_whole = False
         if not is_whole:
-            raise OSError(
-                f"{self.path} could not be written, and is as it was before: is the disk full?"
-            )
+            raise self._not_written()
+
+    def _not_written(self) -> OSError:
+        return OSError(
+            f"{self.path} could not be written, and is as it was before: is the disk full?"
+        )
 
     def _describe(self) -> None:
         for number, name in enumerate(self.bands, start=1):
