@@ -24,7 +24,7 @@ LAYERS = {
     "_sklearn": set(),
     "_cubes": {"_memory", "_validation"},
     "_labels": {"_arguments", "_validation"},
-    "_pixels": {"_validation"},
+    "_pixels": {"_arguments", "_bands", "_labels", "_validation"},
     "_scene": {"_arguments", "_cubes", "_labels", "_pixels", "_validation"},
     "_gather": {"_memory", "_pixels", "_tensors"},
     "_patches": {"_arguments", "_bands", "_gather", "_pixels", "_sklearn"},
