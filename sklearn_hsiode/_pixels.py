@@ -115,7 +115,7 @@ class PixelSamples:
         >>> scenes = [make_scene((24, 24), random_state=seed) for seed in range(3)]
         >>> X = PixelSamples.concatenate([scene.pixels() for scene in scenes])
         >>> X
-        PixelSamples(1728 pixels of 3 scenes, 48 bands, float32)
+        PixelSamples(1728 pixels of 3 scenes, 48 bands, int16)
         >>> X.image[[0, 600, 1200]]
         array([0, 1, 2])
         """

@@ -36,7 +36,10 @@ LAYERS = {
         *("nn", "_arguments", "_bands", "_gather", "_memory", "_patches", "_pixels"),
         *("_sklearn", "_tensors", "_validation", "model_selection"),
     },
-    "io": {"_arguments", "_markup", "_cubes", "_labels", "_memory", "_scene", "_validation"},
+    "io": {
+        *("_arguments", "_bands", "_markup", "_cubes", "_labels", "_memory", "_scene"),
+        "_validation",
+    },
     "datasets": {"_arguments", "_labels", "_scene", "_pixels", "io"},
     "metrics": {"_arguments", "_labels", "_markup", "_validation"},
     "recipes": {

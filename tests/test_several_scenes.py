@@ -203,7 +203,7 @@ def test_scenes_of_other_numbers_of_bands_are_refused():
 def test_bands_at_other_wavelengths_are_refused_by_name_from_1_nm_on(shift):
     wavelengths = np.array([500.0, 600, 700])
     others = Scene(np.zeros((2, 2, 3))), Scene(np.zeros((2, 2, 3)), wavelengths=wavelengths)
-    moved = Scene(np.zeros((2, 2, 3)), wavelengths=wavelengths + [0, shift, 0])
+    moved = Scene(np.zeros((2, 2, 3)), wavelengths=wavelengths + np.array([0, shift, 0]))
     parts = [scene.pixels() for scene in (*others, moved)]
     if abs(moved.wavelengths[1] - 600) <= 1:
         X = PixelSamples.concatenate(parts)
@@ -300,8 +300,7 @@ def test_pixels_are_finite_when_those_of_each_scene_are(parts, size):
     def is_finite(X):
         try:
             check_finite(X, size)
-        except ValueError as error:
-            assert "NaN or infinity" in str(error)
+        except ValueError:
             return False
         return True
 
@@ -410,8 +409,7 @@ def test_blocks_and_buffers_end_with_their_image(parts, buffer, size):
     y = np.ones(len(X), dtype=int)
     try:
         splits = list(SpatialBlockKFold(2, size, buffer).split(X, y))
-    except ValueError as error:
-        assert "block" in str(error) or "buffer" in str(error)
+    except ValueError:  # too few blocks, or too close together
         return
     tested = np.concatenate([test for _, test in splits])
     np.testing.assert_array_equal(np.sort(tested), np.arange(len(X)))
