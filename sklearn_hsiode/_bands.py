@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,11 @@ def check_wavelengths(
             f" {wavelengths[band]:g} nm in this scene and was at {fitted[band]:g} nm. Give it the"
             " bands of the fit, in their order."
         )
+
+
+def first_wavelengths(scenes: Iterable[Any]) -> np.ndarray | None:
+    """Wavelengths of the first of several scenes that has any, or None."""
+    return next((s.wavelengths for s in scenes if s.wavelengths is not None), None)
 
 
 def check_same_bands(scenes: Sequence[Any]) -> None:

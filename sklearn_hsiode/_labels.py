@@ -58,6 +58,11 @@ def _texts(names: Mapping[Any, Any]) -> dict[Any, str]:
     return dict(names)
 
 
+def merged_classes(scenes: Iterable[Any]) -> np.ndarray:
+    """Sorted labels of the valid pixels of several scenes, without the unlabelled one."""
+    return np.unique(np.concatenate([scene.classes for scene in scenes]))
+
+
 def merged_class_names(scenes: Iterable[Any]) -> dict[Any, str]:
     """Names of the classes of several scenes, by label.
 

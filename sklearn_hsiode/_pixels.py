@@ -9,8 +9,8 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from sklearn_hsiode._arguments import naming
-from sklearn_hsiode._bands import check_same_bands
-from sklearn_hsiode._labels import merged_class_names
+from sklearn_hsiode._bands import check_same_bands, first_wavelengths
+from sklearn_hsiode._labels import merged_class_names, merged_classes
 from sklearn_hsiode._validation import as_array
 
 
@@ -183,8 +183,12 @@ class PixelSamples:
     @property
     def wavelengths(self) -> np.ndarray | None:
         """Centre wavelengths of the bands in nanometres, or None; of the first scene with any."""
-        known = (scene.wavelengths for scene in self.scenes.values())
-        return next((found for found in known if found is not None), None)
+        return first_wavelengths(self.scenes.values())
+
+    @property
+    def classes(self) -> np.ndarray:
+        """Sorted labels of all valid pixels of the scenes, without the unlabelled one."""
+        return merged_classes(self.scenes.values())
 
     @property
     def class_names(self) -> dict[Any, str]:

@@ -27,19 +27,26 @@ LISTS_OF_ESTIMATORS = ("steps", "estimators", "transformers", "transformer_list"
 
 
 def benchmark_settings(
-    scene: Scene,
+    scenes: Sequence[Scene],
     splitters: Sequence[Any],
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
     **others: Any,
 ) -> dict[str, Any]:
-    """Settings that the runs of one file share, with hashes of the scene and of the splits."""
+    """Settings that the runs of one file share, with hashes of the scenes and of the splits."""
+    digests = [scene_digest(scene) for scene in scenes]
+    one, *more = digests
     return {
-        "scene": repr(scene),
-        "scene_sha256": scene_digest(scene),
+        "scene": described(scenes),
+        "scene_sha256": sha256(" ".join(digests).encode()).hexdigest() if more else one,
         "cv": [_text(splitter) for splitter in splitters],
         "splits_sha256": digest([part for split in splits for part in split]),
         **others,
     }
+
+
+def described(scenes: Sequence[Scene]) -> str:
+    """One scene, or a list of several, in words."""
+    return repr(scenes[0]) if len(scenes) == 1 else repr(list(scenes))
 
 
 def model_parameters(model: Any) -> dict[str, str]:
