@@ -61,9 +61,8 @@ class PixelSamples:
         if not hasattr(scene, "spectra_at"):  # a Scene, whose file imports this one
             raise TypeError(f"scene must be a Scene, got {type(scene).__name__}.")
         self.scenes = {0: scene}
-        self.positions = as_array("positions", positions, kinds="iu", n_dims=1)
-        if not self.positions.size:
-            self.positions = self.positions.astype(np.intp)
+        positions = as_array("positions", positions, kinds="iu", n_dims=1)
+        self.positions = positions.astype(np.intp, copy=False)
         self.image = np.zeros(len(self.positions), dtype=np.intp)
 
     @classmethod
@@ -71,9 +70,11 @@ class PixelSamples:
         cls, scenes: Mapping[int, Any], image: np.ndarray, positions: np.ndarray
     ) -> PixelSamples:
         """Pixels of scenes by their numbers, without those that have none where any has one."""
-        used = np.unique(image).tolist() or scenes
         pixels = cls.__new__(cls)
-        pixels.scenes = {number: scenes[number] for number in used}
+        pixels.scenes = dict(scenes)
+        if len(scenes) > 1 and len(image):
+            used = np.flatnonzero(np.bincount(image)).tolist()
+            pixels.scenes = {number: scenes[number] for number in used}
         pixels.image, pixels.positions = image, positions
         return pixels
 
@@ -136,7 +137,7 @@ class PixelSamples:
             images.append(image)
         check_same_bands(list(scenes.values()))
         merged_class_names(scenes.values())
-        positions = np.concatenate([part.positions.astype(np.intp) for part in parts])
+        positions = np.concatenate([part.positions for part in parts])
         return cls._of(scenes, np.concatenate(images), positions)
 
     def parts(self) -> Iterator[tuple[np.ndarray, PixelSamples]]:
@@ -177,7 +178,7 @@ class PixelSamples:
 
     @property
     def dtype(self) -> np.dtype:
-        """Type of the spectra, the cube's own."""
+        """Type of the spectra, the cube's own, or what NumPy promotes those of several to."""
         return np.result_type(*(scene.dtype for scene in self.scenes.values()))
 
     @property
