@@ -6,7 +6,7 @@ from sklearn_hsiode._pixels import PixelSamples
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode._spectral import SpectralTransformer
 from sklearn_hsiode.classifiers import ODENetClassifier, PatchNetClassifier, ResNetClassifier
-from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io import read_scene, read_scenes
 from sklearn_hsiode.persistence import load_model, save_model
 
 __version__ = "0.1.0"
@@ -22,5 +22,6 @@ __all__ = [
     "load_model",
     "predict_map",
     "read_scene",
+    "read_scenes",
     "save_model",
 ]

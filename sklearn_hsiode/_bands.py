@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 # Nanometres by which a band may differ from the one of the training.
 SAME_BAND = 1.0
+SHOWN_BANDS = 5  # in an error, of those that differ
 
 
 def check_bands(estimator: Any, X: Any, *, reset: bool) -> None:
@@ -23,7 +24,7 @@ def check_bands(estimator: Any, X: Any, *, reset: bool) -> None:
         Gets `n_features_in_` and, where the scene has wavelengths, `wavelengths_in_` and
         `feature_names_in_`.
     X : PixelSamples of shape (n, bands)
-        Pixels that know their scene.
+        Pixels that know their scenes.
     reset : bool
         Note the bands, instead of comparing them.
 
@@ -32,7 +33,7 @@ def check_bands(estimator: Any, X: Any, *, reset: bool) -> None:
     ValueError
         When there are more or fewer bands, or one at another wavelength, than in the fit.
     """
-    n_bands, wavelengths = X.shape[1], X.scene.wavelengths
+    n_bands, wavelengths = X.shape[1], X.wavelengths
     if reset:
         forget_bands(estimator)
         estimator.n_features_in_ = n_bands
@@ -42,7 +43,8 @@ def check_bands(estimator: Any, X: Any, *, reset: bool) -> None:
     else:
         check_n_bands(estimator, n_bands)
         fitted = getattr(estimator, "wavelengths_in_", None)
-        check_wavelengths(wavelengths, fitted, type(estimator).__name__)
+        for scene in X.scenes.values():
+            check_wavelengths(scene.wavelengths, fitted, type(estimator).__name__)
 
 
 def checked_array(estimator: Any, X: Any, *, reset: bool, **checks: Any) -> np.ndarray:
@@ -117,6 +119,41 @@ def check_wavelengths(
             f" {wavelengths[band]:g} nm in this scene and was at {fitted[band]:g} nm. Give it the"
             " bands of the fit, in their order."
         )
+
+
+def first_wavelengths(scenes: Iterable[Any]) -> np.ndarray | None:
+    """Wavelengths of the first of several scenes that has any, or None."""
+    return next((s.wavelengths for s in scenes if s.wavelengths is not None), None)
+
+
+def check_same_bands(scenes: Sequence[Any]) -> None:
+    """Raise ValueError unless scenes have as many bands, each within 1 nm of that of the first.
+
+    That is the first one that has wavelengths; those that have none agree with every other.
+    """
+    numbers = sorted({scene.n_bands for scene in scenes})
+    if len(numbers) > 1:
+        raise ValueError(
+            f"The scenes must have the same bands, but they have {', '.join(map(str, numbers))} of"
+            " them: choose the ones in common with scene.select_bands, or open the files together"
+            " with read_scenes."
+        )
+    known = [(i, scene.wavelengths) for i, scene in enumerate(scenes)]
+    known = [(i, wavelengths) for i, wavelengths in known if wavelengths is not None]
+    for i, wavelengths in known:
+        first, expected = known[0]
+        apart = np.flatnonzero(np.abs(wavelengths - expected) > SAME_BAND)
+        if apart.size:
+            bands = ", ".join(
+                f"{band + 1} ({expected[band]:g} and {wavelengths[band]:g} nm)"
+                for band in apart[:SHOWN_BANDS]
+            )
+            more = f" and {len(apart) - SHOWN_BANDS} more" if len(apart) > SHOWN_BANDS else ""
+            raise ValueError(
+                f"The scenes must have the same bands, within {SAME_BAND:g} nm, but those of"
+                f" scenes {first} and {i}, counted from 0, differ in band {bands}{more}: choose or"
+                " resample the bands of one to those of the other."
+            )
 
 
 def band_names(wavelengths: np.ndarray) -> np.ndarray:

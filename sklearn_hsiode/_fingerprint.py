@@ -42,14 +42,21 @@ def text_of(value: Any) -> str:
     return text if isinstance(value, str) else re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 
 
-def scene_digest(scene: Scene) -> str:
+def scenes_digest(scenes: Iterable[Scene]) -> str:
+    """Hash of a scene, or of those of several."""
+    one, *more = [_scene_digest(scene) for scene in scenes]
+    return sha256(" ".join([one, *more]).encode()).hexdigest() if more else one
+
+
+def _scene_digest(scene: Scene) -> str:
     """Hash of cube, mask and labels; of a cube in a file, some rows are in memory at a time."""
     hashed = sha256(f"{scene.dtype.str} {scene.shape}".encode())
     height, width, n_bands = scene.shape
     n_rows = n_items(FILE_BLOCK, width * n_bands * scene.dtype.itemsize)
     for rows in gen_batches(height, n_rows):
         _add_values(hashed, scene.window(rows, slice(0, width)).cube)
-    return digest([scene.mask, scene.labels], hashed)
+    labels = [] if scene.labels is None else [scene.labels]
+    return digest([scene.mask, *labels], hashed)
 
 
 def digest(arrays: Iterable[Any], hashed: Any = None) -> str:

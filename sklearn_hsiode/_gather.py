@@ -1,13 +1,14 @@
-"""Mini-batches of patches: gathered from a scene, from an array, or from a precomputed image."""
+"""Mini-batches of patches: gathered from scenes, from an array, or from precomputed images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import distance_transform_edt, maximum_filter
 from torch import Tensor
 
@@ -20,11 +21,15 @@ PADDING_MODES = {"reflect": "reflect", "edge": "edge", "zero": "constant"}
 
 
 class SceneGatherer:
-    """Gathers patches around pixels of a scene, a mini-batch in one indexed operation.
+    """Gathers patches around pixels of scenes, a mini-batch in one indexed operation.
 
-    The cube's values go to the device once, in their own type: those of the pixels that the
-    patches hold. On the CPU a cube that is in memory is shared, not copied; one that still lies
-    in a file is read at those pixels.
+    The values go to the device once, in their own type, as one table of spectra: those of the
+    pixels that the patches hold. On the CPU the cube of a single scene in memory is shared, not
+    copied; one that still lies in a file is read at those pixels.
+
+    For each scene there is a raster of places in the table, in which its patches are windows. All
+    rasters lie behind each other in one array, so that the window of a pixel is told by where it
+    begins in that array, and by the width of its raster.
 
     Parameters
     ----------
@@ -50,19 +55,37 @@ class SceneGatherer:
     ) -> None:
         self.dtype = dtype
         self.has_zeros = padding == "zero"
-        scene = pixels.scene
-        source = _padded_source(scene, size // 2, padding)
-        if scene.is_loaded and device.type == "cpu":
-            spectra = scene.spectra
-        else:
-            held, source = _held(source, pixels, size)
-            spectra = scene.spectra_at(held)
+        is_shared = len(pixels.scenes) == 1 and pixels.scene.is_loaded and device.type == "cpu"
+        corners = np.empty((2, len(pixels)), dtype=np.int64)
+        sources: list[np.ndarray] = []
+        held: list[PixelSamples] = []
+        self.n_ground = 0
+        for rows, part in pixels.parts():
+            source, corners[:, rows], n_ground = _windows(part, size, padding)
+            self.n_ground += n_ground
+            if not is_shared:
+                n_before = sum(len(others) for others in held)
+                positions, source = _held(source, part.scene.mask.size, n_before)
+                held.append(PixelSamples(part.scene, positions))
+            sources.append(source)
+        spectra = pixels.scene.spectra if is_shared else np.asarray(PixelSamples.concatenate(held))
         self.spectra = as_tensor(spectra).to(device)
-        self.source = torch.from_numpy(source).to(device)
-        self.rows = torch.from_numpy(pixels.rows).to(device)
-        self.cols = torch.from_numpy(pixels.cols).to(device)
-        # Padding has moved every pixel by half a patch, so a window starts at its pixel.
+        self.source = torch.cat([torch.from_numpy(one.reshape(-1)) for one in sources]).to(device)
         self.window = torch.arange(size, device=device)
+        self.rows, self.cols = torch.from_numpy(corners).to(device)
+        number = np.searchsorted(list(pixels.scenes), pixels.image)
+        self.number = torch.from_numpy(number).to(device)
+        self._lay([source.shape for source in sources])
+
+    def _lay(self, shapes: Sequence[tuple[int, ...]]) -> None:
+        """Note where the windows begin in rasters of these shapes, one behind the other."""
+        self.shapes = shapes
+        ends = np.cumsum([height * width for height, width in shapes]).tolist()
+        first, width = torch.tensor(
+            [[0, *ends[:-1]], [width for _, width in shapes]], device=self.number.device
+        )
+        self.width = width[self.number]
+        self.begin = first[self.number] + self.rows * self.width + self.cols
 
     def __call__(self, index: Any, symmetry: Tensor | None = None) -> Tensor:
         """Patches of these numbers, perhaps turned and mirrored.
@@ -80,9 +103,8 @@ class SceneGatherer:
             In channels-last memory.
         """
         index = to_device(torch.as_tensor(index), self.window.device)
-        rows = self.rows[index, None] + self.window
-        cols = self.cols[index, None] + self.window
-        source = self.source[rows[:, :, None], cols[:, None, :]]
+        rows = self.begin[index, None] + self.width[index, None] * self.window
+        source = self.source[rows[:, :, None] + self.window]
         if symmetry is not None:
             source = apply_symmetry(source[:, None], symmetry)[:, 0]
         return self._values(source)
@@ -105,15 +127,6 @@ class SceneGatherer:
         """Channels of a patch."""
         return self.spectra.shape[1]
 
-    @property
-    def ground(self) -> tuple[slice, slice]:
-        """Rows and columns of the padded scene that hold all the patches."""
-        rows, cols = (
-            slice(int(where.min()), int(where.max()) + self.size)
-            for where in (self.rows, self.cols)
-        )
-        return rows, cols
-
     def map_image(self, layer: Callable[[Tensor], Tensor], margin: int) -> SceneGatherer:
         """The gatherer of a layer's output for these patches, computed once for all of them.
 
@@ -131,23 +144,26 @@ class SceneGatherer:
         gather : SceneGatherer
             Of tensors of shape (n, filters, size - 2 * margin, size - 2 * margin).
         """
-        rows, cols = self.ground
-        source = self.source[rows, cols]
-        n_rows = n_items(LAYER_INPUT, source.shape[1] * self.n_bands * self.dtype.itemsize)
-        image = torch.empty(0)
-        for top in range(0, len(source) - 2 * margin, n_rows):
-            strip = layer(self._values(source[None, top : top + n_rows + 2 * margin]))[0]
-            if top == 0:
-                n_filters, _, n_cols = strip.shape
-                image = strip.new_empty(len(source) - 2 * margin, n_cols, n_filters)
-            image[top : top + n_rows] = strip.permute(1, 2, 0)
+        shapes = [(height - 2 * margin, width - 2 * margin) for height, width in self.shapes]
+        n_values = sum(height * width for height, width in shapes)
+        spectra, end = torch.empty(0), 0
+        sizes = [height * width for height, width in self.shapes]
+        for source, shape in zip(torch.split(self.source, sizes), self.shapes, strict=True):
+            raster = source.view(shape)
+            n_rows = n_items(LAYER_INPUT, shape[1] * self.n_bands * self.dtype.itemsize)
+            for top in range(0, shape[0] - 2 * margin, n_rows):
+                strip = layer(self._values(raster[None, top : top + n_rows + 2 * margin]))[0]
+                strip = strip.permute(1, 2, 0)
+                if end == 0:
+                    spectra = strip.new_empty(n_values, strip.shape[2])
+                begin, end = end, end + strip.shape[0] * strip.shape[1]
+                spectra[begin:end].view(strip.shape).copy_(strip)
         gather = copy(self)
-        gather.spectra = image.flatten(0, 1)
-        gather.dtype, gather.has_zeros = image.dtype, False
-        places = torch.arange(len(gather.spectra), device=source.device)
-        gather.source = places.view(image.shape[:2])
-        gather.rows, gather.cols = self.rows - rows.start, self.cols - cols.start
-        gather.window = self.window[: len(self.window) - 2 * margin]
+        gather.spectra = spectra
+        gather.dtype, gather.has_zeros = spectra.dtype, False
+        gather.source = torch.arange(n_values, device=spectra.device)
+        gather.window = self.window[: self.size - 2 * margin]
+        gather._lay(shapes)
         return gather
 
 
@@ -256,15 +272,46 @@ def _padded_source(scene: Any, half: int, padding: str) -> np.ndarray:
     return np.pad(source, half, mode=PADDING_MODES[padding], **fill)  # type: ignore[call-overload, no-any-return]
 
 
-def _held(source: np.ndarray, pixels: PixelSamples, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Flat index of each pixel that patches hold, and the padded source as places among these."""
-    corner = np.zeros(source.shape, dtype=bool)
-    corner[pixels.rows, pixels.cols] = True
+def _windows(pixels: PixelSamples, size: int, padding: str) -> tuple[np.ndarray, np.ndarray, int]:
+    """The pixels that patches of one scene hold, as windows of a raster.
+
+    Returns
+    -------
+    source : array of int of shape (height, width)
+        Flat index of pixels of the scene, OUTSIDE where there is none or no patch holds it.
+    corners : array of int of shape (2, n)
+        Row and column in it at which each patch begins.
+    n_ground : int
+        Pixels of the rectangle of padded ground that holds all the patches.
+    """
+    source = _padded_source(pixels.scene, size // 2, padding)
     # Padding has moved every pixel by half a patch: its patch begins where it lay.
-    covered = maximum_filter(corner, size, mode="constant", origin=size // 2)
-    held = np.unique(source[covered])
-    held = held[held != OUTSIDE]
-    # The last place is that of OUTSIDE.
-    places = np.full(pixels.scene.mask.size + 1, OUTSIDE, dtype=source.dtype)
-    places[held] = np.arange(len(held))
+    rows, cols = pixels.rows, pixels.cols
+    if len(pixels):
+        top, left = rows.min(), cols.min()
+        source = source[top : rows.max() + size, left : cols.max() + size]
+        rows, cols = rows - top, cols - left
+    n_ground = source.size
+    if len(pixels) * size**2 < n_ground:
+        # Far apart, they take less room one below the other.
+        source = sliding_window_view(source, (size, size))[rows, cols].reshape(-1, size)
+        rows, cols = size * np.arange(len(pixels)), np.zeros_like(cols)
+    else:
+        begins = np.zeros(source.shape, dtype=bool)
+        begins[rows, cols] = True
+        covered = maximum_filter(begins, size, mode="constant", origin=size // 2)
+        source = np.where(covered, source, OUTSIDE)
+    return source, np.array([rows, cols]), n_ground
+
+
+def _held(source: np.ndarray, n_pixels: int, first: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flat index of each pixel of a scene that patches hold, and the source as places of these.
+
+    The places count from `first`.
+    """
+    is_held = np.zeros(n_pixels + 1, dtype=bool)  # the last one is that of OUTSIDE
+    is_held[source] = True
+    held = np.flatnonzero(is_held[:-1])
+    places = np.full(n_pixels + 1, OUTSIDE, dtype=source.dtype)
+    places[held] = np.arange(first, first + len(held))
     return held, places[source]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,40 @@ def _texts(names: Mapping[Any, Any]) -> dict[Any, str]:
         if not isinstance(name, str):
             raise TypeError(f"class_names must be text, got {name!r} as the name of {label!r}.")
     return dict(names)
+
+
+def merged_classes(scenes: Iterable[Any]) -> np.ndarray:
+    """Sorted labels of the valid pixels of several scenes, without the unlabelled one."""
+    return np.unique(np.concatenate([scene.classes for scene in scenes]))
+
+
+def merged_class_names(scenes: Iterable[Any]) -> dict[Any, str]:
+    """Names of the classes of several scenes, by label.
+
+    Raises
+    ------
+    TypeError
+        When the labels of some are integers, and those of others strings.
+    ValueError
+        When a label has two names.
+    """
+    names: dict[Any, str] = {}
+    kinds = set()
+    for scene in scenes:
+        if scene.labels is not None:
+            kinds.add("strings" if scene.labels.dtype.kind == "U" else "integers")
+        for label, name in scene.class_names.items():
+            if names.setdefault(label, name) != name:
+                raise ValueError(
+                    f"The label {label!r} is {names[label]!r} in one scene and {name!r} in another:"
+                    " give a class the same label in all of them."
+                )
+    if len(kinds) > 1:
+        raise TypeError(
+            "The labels of some scenes are integers and those of others strings: give all of them"
+            " the same."
+        )
+    return names
 
 
 def known_classes(labels: np.ndarray | None, class_names: Mapping[Any, str]) -> np.ndarray:

@@ -95,8 +95,8 @@ class PatchSamples:
         return object.__sizeof__(self) + self.pixels.__sizeof__()
 
     def __repr__(self) -> str:
-        size = self.patch_size
-        return f"PatchSamples({len(self)} patches of {size} x {size} pixels, {self.pixels.scene!r})"
+        size, scenes = self.patch_size, self.pixels._described_scenes()
+        return f"PatchSamples({len(self)} patches of {size} x {size} pixels, {scenes})"
 
 
 class PatchExtractor(  # type: ignore[call-arg]
@@ -221,12 +221,12 @@ class PatchExtractor(  # type: ignore[call-arg]
                 f"patch_size must be a positive odd integer, so that a pixel lies in the centre"
                 f" of its patch; got {size}."
             )
-        smallest = min(X.scene.shape[:2])
-        if self.padding == "reflect" and size // 2 >= smallest:
+        rows, cols = min((scene.shape[:2] for scene in X.scenes.values()), key=min)
+        if self.padding == "reflect" and size // 2 >= min(rows, cols):
             raise ValueError(
                 f"patch_size={size} reaches {size // 2} pixels beyond the border, further than a"
-                f" scene of {X.scene.shape[0]} x {X.scene.shape[1]} pixels can be reflected: use"
-                f" patch_size <= {2 * smallest - 1}, or padding='edge' or 'zero'."
+                f" scene of {rows} x {cols} pixels can be reflected: use"
+                f" patch_size <= {2 * min(rows, cols) - 1}, or padding='edge' or 'zero'."
             )
 
     def __sklearn_tags__(self) -> Any:

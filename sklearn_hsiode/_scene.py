@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_hsiode._arguments import OF_ARRAYS, checked, naming
+from sklearn_hsiode._bands import check_same_bands
 from sklearn_hsiode._cubes import (
     ArrayCube,
     Cube,
@@ -18,7 +19,12 @@ from sklearn_hsiode._cubes import (
     as_cube,
     valid_pixels,
 )
-from sklearn_hsiode._labels import checked_class_names, checked_labels, unlabeled_value
+from sklearn_hsiode._labels import (
+    checked_class_names,
+    checked_labels,
+    merged_class_names,
+    unlabeled_value,
+)
 from sklearn_hsiode._pixels import PixelSamples, checked_positions
 from sklearn_hsiode._validation import (
     checked_mask,
@@ -454,6 +460,29 @@ class Scene:
             parts.append(f"{self.is_labeled.sum()} labelled pixels in {len(self.classes)} classes")
         title = f"{self._name!r}: " if self._name else ""
         return f"Scene({title}{', '.join(parts)})"
+
+
+#: What an argument may be that is one scene or several.
+SCENES: list[Any] = [Scene, list, tuple]
+
+
+def listed_scenes(scene: Any) -> list[Scene]:
+    """The scenes of an argument that is one scene or several, which must have the same bands."""
+    scenes = [scene] if isinstance(scene, Scene) else list(scene)
+    for one in scenes:
+        if not isinstance(one, Scene):
+            raise TypeError(f"scene must be a Scene, or a list of them, got {shown(one)} in it.")
+    if not scenes:
+        raise ValueError("scene must be a Scene, or a list of one Scene at least.")
+    check_same_bands(scenes)
+    merged_class_names(scenes)
+    return scenes
+
+
+def labeled_pixels(scenes: Sequence[Scene]) -> tuple[PixelSamples, np.ndarray]:
+    """X and y of the labelled pixels of scenes, one scene after the other."""
+    Xs, ys = zip(*(scene.labeled_pixels() for scene in scenes), strict=True)
+    return PixelSamples.concatenate(Xs), np.concatenate(ys)
 
 
 FIELDS = (

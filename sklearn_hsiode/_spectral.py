@@ -43,7 +43,7 @@ class SpectralTransformer(  # type: ignore[call-arg]
         Any scikit-learn transformer of arrays (n, bands) to dense arrays (n, components).
     fit_on : {"samples", "scene"}, default="samples"
         Fit on the spectra of the samples given to :meth:`fit`, so that nothing of the test
-        pixels is seen, or on every valid pixel of their scene, as the paper's authors do.
+        pixels is seen, or on every valid pixel of their scenes, as the paper's authors do.
 
     Attributes
     ----------
@@ -116,9 +116,11 @@ class SpectralTransformer(  # type: ignore[call-arg]
             )
         if _routing_enabled():
             params = process_routing(self, "fit", **params).transformer.fit
-        pixels = X.scene.pixels() if whole_scene else X
+        pixels = X
+        if whole_scene:
+            pixels = PixelSamples.concatenate(scene.pixels() for scene in X.scenes.values())
         check_finite(pixels)
-        transformer = _with_wavelengths(clone(self.transformer), X.scene.wavelengths)
+        transformer = _with_wavelengths(clone(self.transformer), X.wavelengths)
         y = None if whole_scene else y
         with without_cluster():
             self.transformer_ = transformer.fit(np.asarray(pixels), y, **params)
@@ -147,7 +149,7 @@ class SpectralTransformer(  # type: ignore[call-arg]
         require_pixels(X, type(self).__name__)
         check_bands(self, X, reset=False)
         check_finite(X)
-        return PixelSamples(self._transformed(X.scene), X.positions)
+        return X._in_scenes(self._transformed)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the bands of the transformed scene.

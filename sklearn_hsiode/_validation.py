@@ -119,7 +119,8 @@ def require_valid(mask: np.ndarray, where: str) -> np.ndarray:
             f"{where} has no pixel that holds data in every band: mark the bands that lack most"
             " of it as bad in its header (bbl = 0), so that they are left out."
         )
-    return read_only(mask)
+    # One that is True everywhere takes no memory, however many images there are.
+    return read_only(np.broadcast_to(True, mask.shape) if mask.all() else mask)
 
 
 def checked_wavelengths(wavelengths: Any, n_bands: int) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -24,14 +24,19 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
     drawn at random, more than most published networks. A model is worth what it scores above
     this baseline. It is no classifier to make maps with: on other ground it knows nothing.
 
+    Of several scenes in one X, each is compared with itself, as `X.image` numbers them. A pixel of
+    an image without any training pixel gets the class that most of them have.
+
     Attributes
     ----------
     classes_ : array of shape (n_classes,)
         Labels seen in :meth:`fit`.
     n_features_in_ : int
         Number of bands seen in :meth:`fit`, none of which is used.
-    nearest_ : KNeighborsClassifier
-        Fitted on rows and columns.
+    nearest_ : dict of int to KNeighborsClassifier
+        Fitted on rows and columns of each image, by its number.
+    most_frequent_ : label
+        The class of most training pixels, of equal ones the first.
 
     Examples
     --------
@@ -75,8 +80,14 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
             assert_all_finite(y, input_name="y")
             check_classification_targets(y)
         with naming("X, y", OF_ARRAYS):
-            self.nearest_ = KNeighborsClassifier(n_neighbors=1).fit(_positions(X), y)
-        self.classes_ = self.nearest_.classes_
+            check_consistent_length(X, y)
+            self.nearest_ = {}
+            for rows, part in X.parts():
+                (number,) = part.scenes
+                nearest = KNeighborsClassifier(n_neighbors=1)
+                self.nearest_[number] = nearest.fit(_positions(part), y[rows])
+        self.classes_, counts = np.unique(y, return_counts=True)
+        self.most_frequent_ = self.classes_[counts.argmax()]
         return self
 
     def predict(self, X: PixelSamples) -> np.ndarray:
@@ -85,7 +96,7 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : PixelSamples of shape (n, bands)
-            Pixels of the scene of :meth:`fit`.
+            Pixels of the scene, or of the concatenation, of :meth:`fit`.
 
         Returns
         -------
@@ -94,7 +105,11 @@ class CoordinateClassifier(DocLinkMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "nearest_")
         require_pixels(X, type(self).__name__)
         check_bands(self, X, reset=False)
-        classes: np.ndarray = self.nearest_.predict(_positions(X))
+        classes = np.full(len(X), self.most_frequent_, dtype=self.classes_.dtype)
+        for rows, part in X.parts():
+            (number,) = part.scenes
+            if number in self.nearest_:
+                classes[rows] = self.nearest_[number].predict(_positions(part))
         return classes
 
     def __sklearn_tags__(self) -> Any:

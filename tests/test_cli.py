@@ -229,7 +229,67 @@ def test_the_papers_protocol_is_the_default_to_the_letter(files, asked_for):
     assert asked_for.settings["patch_size"] == 23
     assert asked_for.settings["random_state"] == 0
     assert asked_for.settings["n_jobs"] is None
-    np.testing.assert_array_equal(asked_for.scene.labels, np.load(files[3]))
+    (scene,) = asked_for.scene
+    np.testing.assert_array_equal(scene.labels, np.load(files[3]))
+
+
+@pytest.fixture
+def several(tmp_path):
+    """Options that name three tiny scenes of other sizes."""
+    options = []
+    for i in range(3):
+        scene = make_scene((20 + i, 24), n_bands=8, n_classes=3, noise=0.02, random_state=0)
+        for what, array in (("scene", scene.cube), ("labels", scene.labels)):
+            np.save(tmp_path / f"{what}{i}.npy", array)
+            options += [f"--{what}", str(tmp_path / f"{what}{i}.npy")]
+    return options
+
+
+@pytest.mark.parametrize(("folds", "n_splits"), [([], 3), (["--folds", 2], 2)])
+def test_whole_images_are_held_out_of_several(several, out, capsys, folds, n_splits):
+    quick = ["--models", "svm", "coordinates", "--recipe", "default"]
+    assert run("benchmark", *several, *quick, *folds, out=out) == 0
+    printed = capsys.readouterr().out
+    assert "Whole images were held out" in printed
+    assert "the patches of 0.0 % share pixels" in printed
+    assert "hsiode map on each" in printed
+    results = json.loads((out / "results.json").read_text("utf-8"))
+    assert results["about"]["scene"] == ["scene0.npy", "scene1.npy", "scene2.npy"]
+    assert results["about"]["protocol"] == "images"
+    runs = [run for run in results["runs"] if run["model"] == "svm"]
+    n_labelled = [np.count_nonzero(np.load(file)) for file in several[3::4]]
+    assert len(runs) == n_splits
+    assert sum(run["n_test"] for run in runs) == sum(n_labelled)
+    assert all(run["n_train"] + run["n_test"] == sum(n_labelled) for run in runs)
+    assert not (out / "maps.png").exists()
+
+
+def test_blocks_may_be_held_out_of_several_images_as_well(several, asked_for):
+    run("benchmark", *several, "--protocol", "spatial", "--recipe", "default")
+    assert len(asked_for.scene) == 3
+    assert [repr(cv) for cv in asked_for.cv] == [repr(SpatialBlockKFold(5, 32, 4, 0))]
+    assert asked_for.settings["groups"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--scene", "other.npy"], "4 images, but 3 labels"),
+        (["--folds", "4"], "--folds must lie between 2 and the 3 images"),
+        (["--folds", "1"], "--folds must lie between 2 and the 3 images"),
+        (["--buffer", "3"], "--buffer does not go with --protocol images"),
+        (["--train-size", "3"], "--train-size does not go with --protocol images"),
+        (["--repeats", "3"], "--repeats does not go with --protocol images"),
+    ],
+)
+def test_what_does_not_go_with_several_images_is_refused(several, out, capsys, options, named):
+    assert run("benchmark", *several, *options, "--models", "svm", out=out) == 1
+    assert named in one_line(capsys)
+
+
+def test_one_image_cannot_be_held_out(files, out, capsys):
+    assert run("benchmark", *files, "--protocol", "images", "--models", "svm", out=out) == 1
+    assert "give --scene several times" in one_line(capsys)
 
 
 @pytest.mark.parametrize(("recipe", "measure"), [("tuned", chosen), ("default", None)])

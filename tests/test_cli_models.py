@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC
 
-from sklearn_hsiode import Scene, load_model, predict_map, read_scene, save_model
+from sklearn_hsiode import (
+    PixelSamples,
+    Scene,
+    load_model,
+    predict_map,
+    read_scene,
+    read_scenes,
+    save_model,
+)
 from sklearn_hsiode import _cli as cli
 from sklearn_hsiode._cli.models import TRAINABLE
+from sklearn_hsiode.benchmark import benchmark_models
 from sklearn_hsiode.classifiers._callbacks import EpochRecorder
 from sklearn_hsiode.classifiers._registry import NETWORKS
 from sklearn_hsiode.datasets import make_scene
@@ -63,6 +72,44 @@ def test_info_needs_no_labels(capsys):
     assert "class " not in capsys.readouterr().out
 
 
+@pytest.fixture
+def several(files):
+    """Options that name two scenes, the second of which lacks a class."""
+    other = make_scene((20, 24), n_bands=8, n_classes=3, noise=0.02, random_state=0)
+    np.save("other.npy", other.cube)
+    np.save("other_gt.npy", np.where(other.labels == 2, 0, other.labels))
+    return [*files, "--scene", "other.npy", "--labels", "other_gt.npy"]
+
+
+def test_info_tells_of_several_files_one_after_the_other(several, capsys):
+    assert run("info", "field.npy", "other.npy", *several[2:4], *several[6:]) == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert first.startswith("field: 24 x 24 pixels")
+    assert second.startswith("other: 20 x 24 pixels")
+    assert "class 2" in first
+    assert "class 2" not in second
+
+
+def test_a_model_is_trained_on_the_pixels_of_several_scenes(several, capsys):
+    assert run("train", *several, "--model", "svm", "--out", "svm.model") == 0
+    scenes = read_scenes(several[1::4], several[3::4])
+    pairs = [scene.labeled_pixels() for scene in scenes]
+    n_pixels = sum(len(y) for _, y in pairs)
+    assert f"Trained on {n_pixels} pixels of 3 classes" in capsys.readouterr().out
+    X = PixelSamples.concatenate([X for X, _ in pairs])
+    expected = benchmark_models(["svm"], Recipe())["svm"].fit(
+        X, np.concatenate([y for _, y in pairs])
+    )
+    loaded = load_model("svm.model")
+    np.testing.assert_array_equal(loaded.predict(X), expected.predict(X))
+    assert run("map", "--model", "svm.model", "--scene", "other.npy", "--out", "map.tif") == 0
+
+
+def test_other_numbers_of_scenes_and_labels_are_refused(several, capsys):
+    assert run("train", *several[:-2], "--model", "svm", "--out", "svm.model") == 1
+    assert "2 images, but 1 labels" in capsys.readouterr().err
+
+
 def test_train_and_map_lead_from_files_to_a_map(scene, files, tmp_path):
     options = ["--epochs", 1, "--patch-size", 5, "--n-steps", 1, "--random-state", 3]
     assert run("train", *files, "--out", "ode.model", *options) == 0
@@ -106,8 +153,8 @@ def test_a_tuned_model_is_saved_with_its_search_and_maps(
     view = VIEWS["logarithm and slope"]
     monkeypatch.setattr("sklearn_hsiode.recipes._tuned.VIEWS", {"logarithm and slope": view})
     there = Scene(scene.cube, scene.labels, wavelengths=wavelengths)
-    for module in ("models", "options"):
-        monkeypatch.setattr(f"sklearn_hsiode._cli.{module}.read_scene", lambda *_, **__: there)
+    monkeypatch.setattr("sklearn_hsiode._cli.models.read_scene", lambda *_, **__: there)
+    monkeypatch.setattr("sklearn_hsiode._cli.options.read_scenes", lambda *_, **__: [there])
     files = ["--scene", "x", "--labels", "y"]
     device = ["--device", "cpu"] if kind in NETWORKS else []
     tune = ["--tune", "--random-state", 3, *device]
@@ -253,7 +300,7 @@ def test_too_little_ground_to_tune_on_is_one_line_with_a_remedy(files, tmp_path,
     labels[:2, :4], labels[2:4, :4] = 1, 2
     np.save(tmp_path / "corner.npy", labels)
     options = ["--tune", "--model", "svm", "--labels", "corner.npy"]
-    assert run("train", *files, *options, "--out", "a.model") == 1
+    assert run("train", *files[:2], *options, "--out", "a.model") == 1
     assert "label more ground" in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -394,6 +441,7 @@ def test_neither_half_of_an_envi_image_is_written_over(scene, model, tmp_path, c
     ],
 )
 def test_what_a_model_cannot_be_trained_with_is_refused(files, tmp_path, capsys, options, named):
+    files = files[:2] if "--labels" in options else files
     labels = np.zeros((24, 24), dtype=int)
     labels[0] = 1
     np.save(tmp_path / "one.npy", labels)

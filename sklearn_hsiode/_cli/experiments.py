@@ -10,6 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
+
 from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._cli.options import (
     RECIPES,
@@ -21,9 +23,11 @@ from sklearn_hsiode._cli.options import (
     chosen_recipe,
     of_device,
     opened,
+    opened_scenes,
+    refuse,
     share_or_number,
 )
-from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._scene import Scene, labeled_pixels
 from sklearn_hsiode.baselines import CoordinateClassifier
 from sklearn_hsiode.benchmark import (
     Run,
@@ -48,7 +52,7 @@ from sklearn_hsiode.recipes import Recipe
 from sklearn_hsiode.recipes._classical import CLASSICAL
 from sklearn_hsiode.recipes._tuned import PATCH_SIZES
 
-_RECIPE_OF = {"paper": "paper", "spatial": "tuned"}
+_RECIPE_OF = {"paper": "paper", "spatial": "tuned", "images": "tuned"}
 AT_RANDOM = (
     "Test pixels were drawn at random among the training pixels, which flatters every model, and"
     " those on patches most: compare with the coordinates, which look at no spectrum at all, and"
@@ -58,6 +62,11 @@ IN_BLOCKS = (
     "Whole blocks of ground were held out, and no patch of a test pixel shares a pixel with one of"
     " a training pixel as long as the buffer is at least the patch size less one."
 )
+
+BY_IMAGE = (
+    "Whole images were held out: no pixel of a test image, nor of its ground around, has trained."
+)
+_ABOUT_SPLITS = {"paper": AT_RANDOM, "spatial": IN_BLOCKS, "images": BY_IMAGE}
 
 
 def add_experiments(subparsers: Any) -> None:
@@ -75,7 +84,7 @@ def add_experiments(subparsers: Any) -> None:
         subparsers,
         benchmark,
         "benchmark",
-        "the paper's experiment, or an honest one, on your own scene",
+        "the paper's experiment, or an honest one, on your own scenes",
         "hsiode benchmark --scene SalinasA_corrected.mat --labels SalinasA_gt.mat"
         " --protocol spatial --models ode-net svm coordinates",
     )
@@ -97,10 +106,10 @@ def add_experiments(subparsers: Any) -> None:
             "--out", type=Path, default=out, help="folder to write (default %(default)s)"
         )
     for parser, repeats, recipes, recipe in (
-        (benchmark_parser, "10, spatial: 1", tuple(RECIPES), "paper, spatial: tuned"),
+        (benchmark_parser, "10, spatial: 1", tuple(RECIPES), "paper, others: tuned"),
         (solvers_parser, "3", ("default", "paper"), "paper"),
     ):
-        add_scene(parser)
+        add_scene(parser, several=parser is benchmark_parser)
         parser.add_argument(
             "--train-size",
             type=share_or_number,
@@ -118,15 +127,17 @@ def add_experiments(subparsers: Any) -> None:
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
-        choices=("paper", "spatial"),
-        default="paper",
-        help="pixels of each class at random, as in the paper, or whole blocks of ground with a"
-        " buffer around them (default %(default)s)",
+        choices=tuple(_RECIPE_OF),
+        help="what is held out: pixels of each class at random, as in the paper, whole blocks of"
+        " ground with a buffer around them, or whole images (default: paper, of several images"
+        " images)",
     )
     parser.add_argument(
         "--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all"
     )
-    parser.add_argument("--folds", type=int, help="spatial only (default 5)")
+    parser.add_argument(
+        "--folds", type=int, help="not with paper (default 5; images: one for each image)"
+    )
     parser.add_argument("--block-size", type=int, help="side in pixels, spatial only (default 32)")
     parser.add_argument(
         "--buffer",
@@ -165,31 +176,34 @@ def _demo_models() -> dict[str, Any]:
 
 
 def benchmark(options: argparse.Namespace) -> None:
-    """Compare models on the user's scene, in the chosen protocol."""
+    """Compare models on the user's scenes, in the chosen protocol."""
     _check_folder(options.out)
-    scene = opened(options)
-    print(scene)
-    recipe = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
+    if options.protocol is None:
+        options.protocol = "paper" if len(options.scene) == 1 else "images"
+    scenes = opened_scenes(options)
+    print(*scenes, sep="\n")
+    recipe = chosen_recipe(options, scenes[0].n_bands, _RECIPE_OF[options.protocol])
     patch_size = max(PATCH_SIZES) if recipe is None else recipe.patch_size
     at_random = options.protocol == "paper"
     with _telling_what_is_kept(options.out):
         runs = run_benchmark(
-            scene,
+            scenes,
             _on_device(benchmark_models(options.models, recipe), options),
-            _at_random(options) if at_random else _in_blocks(options, patch_size),
+            _splitters(options, patch_size),
+            groups=labeled_pixels(scenes)[0].image if options.protocol == "images" else None,
             random_state=options.random_state,
             folder=options.out,
             patch_size=patch_size,
             measure=chosen if recipe is None else None,
             n_jobs=options.n_jobs,
         )
-    print(results_table(scene, runs))
+    print(results_table(scenes, runs))
     print(overlap_sentence(runs))
-    print(AT_RANDOM if at_random else IN_BLOCKS)
+    print(_ABOUT_SPLITS[options.protocol])
     compared = None if at_random else _compared(runs)
     for table in further_tables(runs, compared):
         print(f"\n{table}")
-    _write(scene, runs, options, compared)
+    _write(scenes, runs, options, compared)
 
 
 def solvers(options: argparse.Namespace) -> None:
@@ -197,7 +211,7 @@ def solvers(options: argparse.Namespace) -> None:
     _check_folder(options.out)
     scene = opened(options)
     print(scene)
-    recipe: Any = chosen_recipe(options, scene, _RECIPE_OF[options.protocol])
+    recipe: Any = chosen_recipe(options, scene.n_bands, _RECIPE_OF[options.protocol])
     with _telling_what_is_kept(options.out):
         runs = run_benchmark(
             scene,
@@ -213,7 +227,7 @@ def solvers(options: argparse.Namespace) -> None:
     with complete_file(options.out / "solvers.md") as unfinished:
         unfinished.write_text(table + "\n", encoding="utf-8")
     draw_solvers(runs, options.out / "solvers.png")
-    _write(scene, runs, options)
+    _write([scene], runs, options)
 
 
 @contextmanager
@@ -242,16 +256,35 @@ def _compared(runs: list[Run]) -> str | None:
 
 
 def _write(
-    scene: Scene, runs: list[Run], options: argparse.Namespace, compared: str | None = None
+    scenes: list[Scene], runs: list[Run], options: argparse.Namespace, compared: str | None = None
 ) -> None:
     given = {
-        name: value.name if isinstance(value, Path) else value
+        name: _without_folders(value)
         for name, value in vars(options).items()
         if name not in ("run", "debug")
     }
-    write_tables(scene, runs, options.out, about=given, reference=compared)
-    draw_maps(scene, runs, options.out / "maps.png")
+    write_tables(scenes, runs, options.out, about=given, reference=compared)
+    if len(scenes) > 1:
+        print(f"Tables and every run: {options.out.resolve()}")
+        print("Maps of several images: hsiode train on them, then hsiode map on each.")
+        return
+    draw_maps(scenes[0], runs, options.out / "maps.png")
     print(f"Tables, maps and every run: {options.out.resolve()}")
+
+
+def _without_folders(value: Any) -> Any:
+    """An option for the record: of files, their names alone."""
+    if isinstance(value, list) and isinstance(value[0], Path):
+        names = [path.name for path in value]
+        return names if len(names) > 1 else names[0]
+    return value.name if isinstance(value, Path) else value
+
+
+def _splitters(options: argparse.Namespace, patch_size: int) -> Any:
+    """What the chosen protocol holds out."""
+    if options.protocol == "images":
+        return _by_image(options)
+    return _at_random(options) if options.protocol == "paper" else _in_blocks(options, patch_size)
 
 
 def _at_random(options: argparse.Namespace, repeats: int = 10) -> PerClassShuffleSplit:
@@ -273,6 +306,20 @@ def _in_blocks(options: argparse.Namespace, patch_size: int) -> list[SpatialBloc
         )
         for repeat in range(_repeats(options, 1))
     ]
+
+
+def _by_image(options: argparse.Namespace) -> Any:
+    refuse(options, ("block_size", "buffer", "train_size", "repeats"), "--protocol images")
+    n_images = len(options.scene)
+    if n_images < 2:
+        raise ValueError("--protocol images holds out whole images: give --scene several times.")
+    if options.folds is None:
+        return LeaveOneGroupOut()
+    if not 2 <= options.folds <= n_images:
+        raise ValueError(
+            f"--folds must lie between 2 and the {n_images} images, got {options.folds}."
+        )
+    return GroupKFold(options.folds)
 
 
 def _repeats(options: argparse.Namespace, default: int) -> int:

@@ -26,12 +26,12 @@ from sklearn_hsiode._cli.options import (
     add_seed,
     chosen_recipe,
     of_device,
-    opened,
+    opened_scenes,
     refuse,
 )
 from sklearn_hsiode._mapping import predict_map
 from sklearn_hsiode._mapping._map_file import TIFFS, VARIABLES, is_zarr
-from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._scene import Scene, labeled_pixels
 from sklearn_hsiode.benchmark import benchmark_models
 from sklearn_hsiode.benchmark._models import MODELS
 from sklearn_hsiode.benchmark._run import last_step, set_everywhere
@@ -59,11 +59,13 @@ def _add_info(subparsers: Any) -> None:
         subparsers,
         info,
         "info",
-        "what is in a file: size, bands, wavelengths, coordinate system, classes",
+        "what is in files: size, bands, wavelengths, coordinate system, classes",
         "hsiode info SalinasA_corrected.mat --labels SalinasA_gt.mat",
     )
-    parser.add_argument("scene", type=Path, help="file with the image")
-    add_labels(parser, required=False)
+    parser.add_argument(
+        "scene", type=Path, nargs="+", help="file with the image, or several of the same bands"
+    )
+    add_labels(parser, required=False, several=True)
 
 
 def _add_train(subparsers: Any) -> None:
@@ -71,10 +73,10 @@ def _add_train(subparsers: Any) -> None:
         subparsers,
         train,
         "train",
-        "train a model on all labelled pixels of a scene, and save it",
+        "train a model on all labelled pixels of a scene, or of several, and save it",
         "hsiode train --scene SalinasA_corrected.mat --labels SalinasA_gt.mat --out salinas.model",
     )
-    add_scene(parser)
+    add_scene(parser, several=True)
     parser.add_argument("--out", type=Path, required=True, help="file of the model")
     parser.add_argument(
         "--model", choices=TRAINABLE, default="ode-net", help="kind (default %(default)s)"
@@ -151,8 +153,14 @@ def _add_map(subparsers: Any) -> None:
 
 
 def info(options: argparse.Namespace) -> None:
-    """Tell what is in a file."""
-    scene = opened(options)
+    """Tell what is in each file."""
+    for i, scene in enumerate(opened_scenes(options)):
+        if i:
+            print()
+        _describe(scene)
+
+
+def _describe(scene: Scene) -> None:
     rows, cols, bands = scene.shape
     size = rows * cols * bands * scene.dtype.itemsize
     print(f"{scene.name}: {rows} x {cols} pixels, {bands} bands of {scene.dtype}")
@@ -189,22 +197,22 @@ def _print_dropped_bands(scene: Scene) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """Train a model on all labelled pixels of a scene, and save it."""
-    _check_outputs(options, [options.out], [options.scene, options.labels])
+    """Train a model on all labelled pixels of the scenes, and save it."""
+    _check_outputs(options, [options.out], [*options.scene, *options.labels])
     _check_options(options)
     if find_spec("skops") is None:
         raise ImportError("models are saved with skops: pip install 'sklearn-hsiode[models]'.")
-    scene = opened(options)
-    print(scene)
-    _print_dropped_bands(scene)
-    X, y = scene.labeled_pixels()
+    scenes = opened_scenes(options)
+    print(*scenes, sep="\n")
+    _print_dropped_bands(scenes[0])  # which are those of all
+    X, y = labeled_pixels(scenes)
     _, counts = np.unique(y, return_counts=True)
     if len(counts) < 2 or counts.max() < 2:
         raise ValueError(
-            f"{options.labels} labels {len(y)} valid pixels of {len(counts)} classes, but a model"
-            " needs two classes at least, and two pixels of one."
+            f"{', '.join(map(str, options.labels))} labels {len(y)} valid pixels of {len(counts)}"
+            " classes, but a model needs two classes at least, and two pixels of one."
         )
-    recipe = None if options.tune else chosen_recipe(options, scene, "default")
+    recipe = None if options.tune else chosen_recipe(options, X.shape[1], "default")
     model = benchmark_models([options.model], recipe)[options.model]
     model = set_everywhere(model, random_state=options.random_state, **of_device(options))
     if isinstance(last_step(model), PatchNetClassifier):
@@ -226,14 +234,14 @@ def train(options: argparse.Namespace) -> None:
         raise KeyboardInterrupt(
             f"{stopped}. No model is saved: --keep-interrupted saves it.{goes_on}"
         )
-    save_model(model, options.out, scene=scene, overwrite=options.overwrite)
+    save_model(model, options.out, scene=scenes, overwrite=options.overwrite)
     if stopped:
         goes_on = "" if checkpoint is None else "; the same command with --overwrite goes on"
         raise KeyboardInterrupt(f"{stopped}. This model is saved: {options.out.resolve()}{goes_on}")
     if options.tune:
         words = ", ".join(f"{name} {value}" for name, value in chosen_in_words(model).items())
         print(f"Chosen on held-out blocks, {100 * model.best_score_:.1f} % right: {words}")
-    print(f"Trained on {len(y)} pixels of {len(scene.classes)} classes: {options.out.resolve()}")
+    print(f"Trained on {len(y)} pixels of {len(counts)} classes: {options.out.resolve()}")
 
 
 def _set_checkpoint(model: Any, options: argparse.Namespace) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Any
 from sklearn_hsiode._arguments import StrOptions
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.classifiers._registry import NETWORKS
-from sklearn_hsiode.io import read_scene
+from sklearn_hsiode.io import read_scene, read_scenes
 from sklearn_hsiode.nn import SOLVERS
 from sklearn_hsiode.recipes import PAPER, Recipe
 
@@ -49,25 +49,31 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--random-state", type=int, default=0, help="seed (default %(default)s)")
 
 
-def add_scene(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """--scene, and what :func:`add_labels` adds."""
+def add_scene(
+    parser: argparse.ArgumentParser, required: bool = True, several: bool = False
+) -> None:
+    """--scene, perhaps several times, and what :func:`add_labels` adds."""
     parser.add_argument(
         "--scene",
         type=Path,
+        action="append" if several else "store",
         required=required,
-        help="file with the image: MATLAB, ENVI, GeoTIFF, NumPy or what else rasterio opens",
+        help="file with the image: MATLAB, ENVI, GeoTIFF, NumPy or what else rasterio opens"
+        + ("; several times for several images of the same bands" if several else ""),
     )
-    add_labels(parser, required)
+    add_labels(parser, required, several)
 
 
-def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
-    """--labels and how it, and the scene, are to be read."""
+def add_labels(parser: argparse.ArgumentParser, required: bool, several: bool = False) -> None:
+    """--labels, perhaps several times, and how it, and the scene, are to be read."""
     parser.add_argument(
         "--labels",
         type=Path,
+        action="append" if several else "store",
         required=required,
         help="file with the ground truth: a raster on the image's grid, or polygons and points"
-        " (GeoPackage, GeoJSON, shapefile, FlatGeobuf)",
+        " (GeoPackage, GeoJSON, shapefile, FlatGeobuf)"
+        + ("; once for each image, in their order" if several else ""),
     )
     parser.add_argument("--class-column", help="column of the polygons that holds the classes")
     parser.add_argument(
@@ -82,6 +88,17 @@ def add_labels(parser: argparse.ArgumentParser, required: bool) -> None:
 def opened(options: argparse.Namespace) -> Scene:
     """The scene that is asked for, with its labels."""
     return read_scene(
+        options.scene,
+        options.labels,
+        class_column=options.class_column,
+        variable=options.variable,
+        labels_variable=options.labels_variable,
+    )
+
+
+def opened_scenes(options: argparse.Namespace) -> list[Scene]:
+    """The scenes that are asked for, with their labels."""
+    return read_scenes(
         options.scene,
         options.labels,
         class_column=options.class_column,
@@ -144,7 +161,7 @@ def refuse(options: argparse.Namespace, names: Iterable[str], other: str) -> Non
             raise ValueError(f"--{name.replace('_', '-')} does not go with {other}.")
 
 
-def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Recipe | None:
+def chosen_recipe(options: argparse.Namespace, n_bands: int, default: str) -> Recipe | None:
     """The chosen recipe, with the user's own options in it; None for tuned models."""
     recipe = RECIPES[options.recipe or default]
     if recipe is None:
@@ -164,9 +181,9 @@ def chosen_recipe(options: argparse.Namespace, scene: Scene, default: str) -> Re
         training=recipe.training | training,
         networks=networks,
     )
-    if recipe.components is not None and not 1 <= recipe.components <= scene.n_bands:
+    if recipe.components is not None and not 1 <= recipe.components <= n_bands:
         raise ValueError(
-            f"--components must lie between 1 and the scene's {scene.n_bands} bands, got"
+            f"--components must lie between 1 and the scene's {n_bands} bands, got"
             f" {recipe.components}."
         )
     for network, own in given.items():

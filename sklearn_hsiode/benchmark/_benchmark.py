@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
@@ -16,9 +16,10 @@ from sklearn.model_selection import check_cv
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._arguments import PATH, Integer, StrOptions, check, checked, jobs_of, naming
+from sklearn_hsiode._labels import merged_classes
 from sklearn_hsiode._parallel import on_cluster, sent_once
 from sklearn_hsiode._pixels import PixelSamples
-from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._scene import SCENES, Scene, labeled_pixels, listed_scenes
 from sklearn_hsiode._validation import shown
 from sklearn_hsiode.benchmark._class_maps import load_map, save_map
 from sklearn_hsiode.benchmark._fingerprint import benchmark_settings, model_parameters
@@ -40,7 +41,7 @@ from sklearn_hsiode.model_selection._overlap import check_patch_size
 
 
 @checked(
-    scene=[Scene],
+    scene=SCENES,
     models=[Mapping],
     folder=[*PATH, StrOptions({""}), None],
     patch_size=[Integer(), None],
@@ -48,7 +49,7 @@ from sklearn_hsiode.model_selection._overlap import check_patch_size
     progress=["boolean"],
 )
 def run_benchmark(
-    scene: Scene,
+    scene: Scene | Sequence[Scene],
     models: Mapping[str, Any],
     cv: Any,
     *,
@@ -60,12 +61,13 @@ def run_benchmark(
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> list[Run]:
-    """Fit and test every model on every split of a scene's labelled pixels.
+    """Fit and test every model on every split of the labelled pixels of a scene, or of several.
 
     Parameters
     ----------
-    scene : Scene
-        With labels.
+    scene : Scene or list of Scene
+        With labels. Of several, the pixels of one follow on those of the other, as
+        :meth:`PixelSamples.concatenate` has them.
     models : dict of str to estimator
         The models to compare. Each is cloned for each split, and every parameter of it, or of a
         step in it, that is called `random_state` is set to ``random_state + split``.
@@ -75,13 +77,15 @@ def run_benchmark(
         other, as repeats with other seeds. A model gets the pixels of a split in the order of
         the scene.
     groups : array of shape (n_labelled,), default=None
-        For a splitter that wants them.
+        For a splitter that wants them, as :class:`~sklearn.model_selection.LeaveOneGroupOut`
+        wants the `image` of each pixel to hold out whole images.
     random_state : int, default=0
         Seed of the models. The splitter has its own.
     folder : path, default=None
         Where every finished run is kept at once, in ``runs.jsonl``, and the maps of the first
-        split. With the same settings, a benchmark goes on where it was interrupted; models may
-        be added. One benchmark at a time writes to a folder.
+        split, though not of several scenes: :func:`~sklearn_hsiode.predict_map` makes one of each.
+        With the same settings, a benchmark goes on where it was interrupted; models may be added.
+        One benchmark at a time writes to a folder.
     patch_size : int, default=None
         Tell how far the patches of this size overlap between training and test pixels.
     measure : callable, default=None
@@ -131,7 +135,8 @@ def run_benchmark(
     >>> len(runs)
     5
     """
-    X, y = scene.labeled_pixels()
+    scenes = listed_scenes(scene)
+    X, y = labeled_pixels(scenes)
     # A cluster has more cores than this machine.
     check("run_benchmark", {"n_jobs": jobs_of(effective_n_jobs(-1))}, n_jobs=n_jobs)
     _check(models, random_state, patch_size)
@@ -145,7 +150,7 @@ def run_benchmark(
     opened: Any = nullcontext()
     if folder is not None:
         settings = benchmark_settings(
-            scene,
+            scenes,
             splitters,
             splits,
             random_state=int(random_state),
@@ -158,7 +163,7 @@ def run_benchmark(
     # Only fits in this process show what they do.
     show_fits = progress and n_jobs in (None, 1) and not on_cluster()
     with opened as store:
-        finished = {} if store is None else _kept(store, wanted, scene)
+        finished = {} if store is None else _kept(store, wanted, scenes)
         jobs = []
         for name, i in wanted:
             if (name, i) not in finished:
@@ -211,19 +216,19 @@ def _kept_map(store: ResultsFile, run: Run) -> dict[str, str]:
     return {MAP_HASH: save_map(store.path.parent, run.model, run.class_map)}
 
 
-def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scene: Scene) -> Runs:
+def _kept(store: ResultsFile, wanted: list[tuple[str, int]], scenes: Sequence[Scene]) -> Runs:
     """The wanted runs that a results file holds already."""
     finished = {}
-    n_classes = len(scene.classes)
+    n_classes = len(merged_classes(scenes))
     for record in store.runs:
         name, split = record["model"], record["split"]
         if (name, split) not in wanted:
             continue
         map_hash = record.pop(MAP_HASH, None)
-        grid = scene.shape[:2]
-        class_map = (
-            load_map(store.path.parent, name, grid, n_classes, map_hash) if split == 0 else None
-        )
+        class_map = None
+        if split == 0 and len(scenes) == 1:
+            grid = scenes[0].shape[:2]
+            class_map = load_map(store.path.parent, name, grid, n_classes, map_hash)
         try:
             run = run_of(record, class_map)
             if len(run.per_class_accuracy) != n_classes:

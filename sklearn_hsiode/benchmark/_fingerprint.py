@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sklearn_hsiode._fingerprint import digest, parameters_of, scene_digest, text_of
+from sklearn_hsiode._fingerprint import digest, parameters_of, scenes_digest, text_of
 from sklearn_hsiode._scene import Scene
 
 # Parameters that a benchmark sets itself, or that do not change what a model learns.
@@ -22,19 +22,24 @@ NEUTRAL = ("random_state", "device", "n_jobs", "verbose", "progress", "checkpoin
 
 
 def benchmark_settings(
-    scene: Scene,
+    scenes: Sequence[Scene],
     splitters: Sequence[Any],
     splits: Sequence[tuple[np.ndarray, np.ndarray]],
     **others: Any,
 ) -> dict[str, Any]:
-    """Settings that the runs of one file share, with hashes of the scene and of the splits."""
+    """Settings that the runs of one file share, with hashes of the scenes and of the splits."""
     return {
-        "scene": repr(scene),
-        "scene_sha256": scene_digest(scene),
+        "scene": described(scenes),
+        "scene_sha256": scenes_digest(scenes),
         "cv": [text_of(splitter) for splitter in splitters],
         "splits_sha256": digest([part for split in splits for part in split]),
         **others,
     }
+
+
+def described(scenes: Sequence[Scene]) -> str:
+    """One scene, or a list of several, in words."""
+    return repr(scenes[0]) if len(scenes) == 1 else repr(list(scenes))
 
 
 def model_parameters(model: Any) -> dict[str, str]:

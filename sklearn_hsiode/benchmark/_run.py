@@ -43,7 +43,7 @@ class Run(HasScores):
         name, None for NaN. Each is an attribute as well: `overall_accuracy`,
         `average_accuracy`, `kappa`.
     per_class_accuracy : list of float or None
-        One per class of the scene, None where the split does not test it.
+        One per class of the scenes, None where the split does not test it.
     fit_seconds, predict_seconds : float
         Time to fit, and to predict the test pixels.
     n_parameters : int or None
@@ -57,8 +57,8 @@ class Run(HasScores):
     environment : dict of str to str
         Versions and hardware.
     class_map : array of shape (rows, cols) or None
-        Of the first split: the class of each valid pixel, as index into the scene's classes,
-        and -1 elsewhere.
+        Of the first split of a single scene: the class of each valid pixel, as index into the
+        scene's classes, and -1 elsewhere.
     """
 
     model: str
@@ -200,8 +200,9 @@ def _run(job: Job, rows: np.ndarray, rows_tested: np.ndarray, X: Any, y: np.ndar
         raise KeyboardInterrupt  # the network is fitted, but not to the end
     y_pred = fitted.predict(test)
     predicted_at = perf_counter()
-    accuracies = per_class_accuracy_score(y_true, y_pred, labels=X.scene.classes)
+    accuracies = per_class_accuracy_score(y_true, y_pred, labels=X.classes)
     size, measure = job.patch_size, job.measure
+    has_map = job.number == 0 and len(X.scenes) == 1
     return Run(
         model=job.name,
         split=job.number,
@@ -217,7 +218,7 @@ def _run(job: Job, rows: np.ndarray, rows_tested: np.ndarray, X: Any, y: np.ndar
         patch_overlap=None if size is None else list(patch_overlap(train, test, size)),
         measured={} if measure is None else _numbers(measure(fitted, test, y_true)),
         environment=environment(),
-        class_map=_class_map(fitted, test, y_pred) if job.number == 0 else None,
+        class_map=_class_map(fitted, test, y_pred) if has_map else None,
     )
 
 

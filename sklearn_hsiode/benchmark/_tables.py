@@ -13,11 +13,12 @@ from tabulate import tabulate
 
 from sklearn_hsiode._arguments import PATH, StrOptions, checked, naming
 from sklearn_hsiode._atomic import complete_file
-from sklearn_hsiode._labels import display_names
+from sklearn_hsiode._labels import display_names, merged_class_names, merged_classes
 from sklearn_hsiode._markup import STYLES, csv_text, escaped_latex
-from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._scene import SCENES, Scene, listed_scenes
 from sklearn_hsiode.benchmark._chosen import choices_table
 from sklearn_hsiode.benchmark._differences import differences_csv, differences_table
+from sklearn_hsiode.benchmark._fingerprint import described
 from sklearn_hsiode.benchmark._models import title_of
 from sklearn_hsiode.benchmark._run import Run, by_model, check_runs
 from sklearn_hsiode.metrics import MEASURES, ClassificationSummary
@@ -39,8 +40,10 @@ class Cell:
 EMPTY = Cell(np.nan, np.nan, "")
 
 
-@checked(scene=[Scene], style=[str])
-def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") -> str:
+@checked(scene=SCENES, style=[str])
+def results_table(
+    scene: Scene | Sequence[Scene], runs: Sequence[Run], style: str = "markdown"
+) -> str:
     """The paper's table: a row per class and measure (OA, AA, kappa), seconds to fit, parameters.
 
     Scores are in per cent, mean ± population standard deviation over the runs that test a
@@ -50,8 +53,8 @@ def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") ->
 
     Parameters
     ----------
-    scene : Scene
-        That of the runs.
+    scene : Scene or list of Scene
+        Those of the runs.
     runs : list of Run
         Of one benchmark.
     style : {"markdown", "latex"}, default="markdown"
@@ -71,7 +74,7 @@ def results_table(scene: Scene, runs: Sequence[Run], style: str = "markdown") ->
     format_name, escape, bold = STYLES[style]
     body = [
         [escape(name), *((bold if cell.is_best else str)(escape(cell.text)) for cell in cells)]
-        for name, cells in _rows(scene, runs).items()
+        for name, cells in _rows(listed_scenes(scene), runs).items()
     ]
     models = list(by_model(runs))
     headers = ["class", *(escape(title_of(name)) for name in models)]
@@ -109,10 +112,10 @@ def further_tables(runs: Sequence[Run], reference: str | None) -> list[str]:
 
 
 @checked(
-    scene=[Scene], folder=[*PATH, StrOptions({""})], about=[Mapping, None], reference=[str, None]
+    scene=SCENES, folder=[*PATH, StrOptions({""})], about=[Mapping, None], reference=[str, None]
 )
 def write_tables(
-    scene: Scene,
+    scene: Scene | Sequence[Scene],
     runs: Sequence[Run],
     folder: str | Path,
     *,
@@ -123,8 +126,8 @@ def write_tables(
 
     Parameters
     ----------
-    scene : Scene
-        That of the runs.
+    scene : Scene or list of Scene
+        Those of the runs.
     runs : list of Run
         Of one benchmark.
     folder : path
@@ -146,6 +149,7 @@ def write_tables(
         When an argument is of another type, or there are no runs.
     """
     check_runs(runs)
+    scenes = listed_scenes(scene)
     notes = _notes(runs)
     comments = [f"% {escaped_latex(note)}" for note in notes]
     texts = {
@@ -154,8 +158,8 @@ def write_tables(
         )
         + "\n",
         "table.tex": "\n".join([results_table(scene, runs, "latex"), *comments]) + "\n",
-        "table.csv": _csv(_rows(scene, runs), list(by_model(runs))),
-        "results.json": _json(scene, runs, about or {}),
+        "table.csv": _csv(_rows(scenes, runs), list(by_model(runs))),
+        "results.json": _json(scenes, runs, about or {}),
     }
     if reference is not None:
         texts["differences.csv"] = differences_csv(runs, reference)
@@ -167,13 +171,14 @@ def write_tables(
     return paths
 
 
-def _rows(scene: Scene, runs: Sequence[Run]) -> dict[str, list[Cell]]:
+def _rows(scenes: Sequence[Scene], runs: Sequence[Run]) -> dict[str, list[Cell]]:
     """Cells of each row, one per model in order of appearance."""
     grouped = by_model(runs).values()
     n_runs = max(map(len, grouped))
     titles = [measure.title for measure in MEASURES.values()]
-    names = display_names(scene.classes, scene.class_names, [*titles, SECONDS, PARAMETERS])
-    scores = [_summary(scene, names, own).rows() for own in grouped]
+    classes, given = merged_classes(scenes), merged_class_names(scenes)
+    names = display_names(classes, given, [*titles, SECONDS, PARAMETERS])
+    scores = [_summary(classes, names, own).rows() for own in grouped]
     rows = {
         title: _best(
             [
@@ -200,10 +205,10 @@ def _parameters(runs: Sequence[Run]) -> Cell:
     return Cell(*mean_and_std(numbers), text)
 
 
-def _summary(scene: Scene, names: list[str], runs: Sequence[Run]) -> ClassificationSummary:
+def _summary(classes: np.ndarray, names: list[str], runs: Sequence[Run]) -> ClassificationSummary:
     """Scores of one model's runs; a measure that one of them lacks is left out."""
     return ClassificationSummary(
-        scene.classes,
+        classes,
         names,
         np.array([run.per_class_accuracy for run in runs], dtype=float),
         {
@@ -258,19 +263,19 @@ def _environments(runs: Sequence[Run]) -> list[dict[str, str]]:
     return environments
 
 
-def _json(scene: Scene, runs: Sequence[Run], about: Mapping[str, Any]) -> str:
+def _json(scenes: Sequence[Scene], runs: Sequence[Run], about: Mapping[str, Any]) -> str:
     models = list(by_model(runs))
     summary = {
         row: {
             model: None if np.isnan(cell.mean) else {"mean": cell.mean, "std": cell.std}
             for model, cell in zip(models, cells, strict=True)
         }
-        for row, cells in _rows(scene, runs).items()
+        for row, cells in _rows(scenes, runs).items()
     }
     content = {
         "about": dict(about),
-        "scene": repr(scene),
-        "classes": scene.classes.tolist(),
+        "scene": described(scenes),
+        "classes": merged_classes(scenes).tolist(),
         "environments": _environments(runs),
         "summary": summary,
         "runs": [run.as_record() for run in runs],

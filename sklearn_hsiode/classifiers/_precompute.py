@@ -76,7 +76,5 @@ def _is_dense(gather: SceneGatherer, n_values: int) -> bool:
 
     With so many values for each of its pixels.
     """
-    rows, cols = gather.ground
-    n_pixels = (rows.stop - rows.start) * (cols.stop - cols.start)
     largest = n_items(PRECOMPUTED, n_values * gather.dtype.itemsize)
-    return n_pixels <= min(len(gather.rows) * gather.size**2, largest)
+    return gather.n_ground <= min(len(gather.begin) * gather.size**2, largest)

@@ -175,9 +175,8 @@ def _with_all_classes(X: PatchSamples | np.ndarray, fold: Rows, y: np.ndarray) -
     untrained = np.flatnonzero(_is_untrained(y, training))
     training, held = np.union1d(training, untrained), np.setdiff1d(held, untrained)
     if isinstance(X, PatchSamples):
-        moved = PixelSamples(X.pixels.scene, X.pixels.positions[untrained])
-        too_near = near(moved, X.patch_size - 1)
-        held = held[~too_near[X.pixels.rows[held], X.pixels.cols[held]]]
+        pixels = X.pixels
+        held = held[~near(pixels._at(held), pixels._at(untrained), X.patch_size - 1)]
     return training, held
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def open_scene(
     *,
     class_names: Any = None,
     drop_bad_bands: bool = True,
+    also_bad: Mapping[int, str] = MappingProxyType({}),
     name: str | None = None,
 ) -> Scene:
     """The scene of an image, read at once if it is small.
@@ -33,11 +35,15 @@ def open_scene(
     ----------
     source : CubeSource
         The image.
-    labels, class_names, name
+    labels, class_names
         As for :class:`~sklearn_hsiode.Scene`.
     drop_bad_bands : bool, default=True
         Leave out bands that are marked as bad, and in a small file those without data. Bands
         that stay although they are bad mask no pixel.
+    also_bad : dict of int to str, default={}
+        Further bands that count as bad, counted from 1, and why.
+    name : str, default=None
+        By default that of the file, without the suffix.
 
     Returns
     -------
@@ -49,7 +55,9 @@ def open_scene(
         When no band or, in a small file, no pixel is left.
     """
     n_bands = source.shape[2]
-    without = {} if source.bad is None else dict.fromkeys(np.flatnonzero(source.bad).tolist(), BAD)
+    without = {band - 1: why for band, why in also_bad.items()}
+    if source.bad is not None:
+        without |= dict.fromkeys(np.flatnonzero(source.bad).tolist(), BAD)
     kept = np.setdiff1d(np.arange(n_bands), list(without) if drop_bad_bands else [])
     is_loaded = (source.is_in_memory or source.n_bytes <= SMALL_FILE * 2**20) and len(kept) > 0
     rows, cols = (slice(0, size) for size in source.shape[:2])
@@ -75,6 +83,7 @@ def open_scene(
         cube = source.scaled(values, kept)
     about = source.about(kept)
     fwhm = about.pop("fwhm")
+    name = name or source.path.stem
     scene = Scene(cube, labels, mask=mask, class_names=class_names, name=name, **about)
     dropped = _dropped_bands(source, without) if drop_bad_bands else {}
     return scene._replace(fwhm=fwhm, dropped_bands=dropped, files=source.files)

@@ -121,8 +121,7 @@ def read_scene(
     ...     read_scene(file, file)
     Scene('field': 4 x 5 pixels, 3 bands, float64, 4 labelled pixels in 1 classes)
     """
-    source = read_source(path, variable=variable)
-    _require_real(source)
+    source = image_source(path, variable)
     raster, names = read_labels(
         labels, source, labels_variable=labels_variable, class_column=class_column
     )
@@ -131,8 +130,15 @@ def read_scene(
         raster,
         class_names=names,
         drop_bad_bands=drop_bad_bands,
-        name=name or source.path.stem,
+        name=name,
     )
+
+
+def image_source(path: Any, variable: str | None) -> CubeSource:
+    """The image in a file, which must be of real numbers."""
+    source = read_source(path, variable=variable)
+    _require_real(source)
+    return source
 
 
 def _require_real(source: CubeSource) -> None:

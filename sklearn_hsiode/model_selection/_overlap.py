@@ -32,7 +32,7 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
     Parameters
     ----------
     train, test : PixelSamples
-        Pixels of one scene.
+        Pixels of one scene, or of one concatenation of several.
     patch_size : int
         Side of the patches in pixels, odd.
 
@@ -48,8 +48,8 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
     TypeError
         When the pixels do not know their scene.
     ValueError
-        When they are of scenes of different size, one of them is empty, or `patch_size` is no
-        odd positive integer.
+        When an image of both has not the same size in both, one of them is empty, or `patch_size`
+        is no odd positive integer.
 
     Examples
     --------
@@ -74,16 +74,17 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
                 "patch_overlap needs at least one training and one test pixel, but there is none in"
                 f" {name}."
             )
-    if train.scene.shape[:2] != test.scene.shape[:2]:
-        raise ValueError(
-            "train and test must be pixels of one scene, got scenes of"
-            f" {train.scene.shape[:2]} and {test.scene.shape[:2]} pixels."
-        )
+    for number in train.scenes.keys() & test.scenes.keys():
+        grids = [pixels.scenes[number].shape[:2] for pixels in (train, test)]
+        if grids[0] != grids[1]:
+            raise ValueError(
+                "train and test must be pixels of one scene, or of one concatenation, got scenes of"
+                f" {grids[0]} and {grids[1]} pixels."
+            )
     check_patch_size(patch_size)
     # Windows around two pixels meet where the pixels are less than a whole window apart.
     shares = [
-        float(near(train, distance)[test.rows, test.cols].mean())
-        for distance in (patch_size // 2, patch_size - 1)
+        float(near(test, train, distance).mean()) for distance in (patch_size // 2, patch_size - 1)
     ]
     return PatchOverlap(*shares)
 
@@ -94,10 +95,20 @@ def check_patch_size(patch_size: Any) -> None:
         raise ValueError(f"patch_size must be an odd positive integer, got {patch_size!r}.")
 
 
-def near(pixels: PixelSamples, distance: int) -> np.ndarray:
-    """Boolean raster, True up to so many rows and columns away from one of the pixels."""
-    raster = np.zeros(pixels.scene.shape[:2], dtype=bool)
-    raster[pixels.rows, pixels.cols] = True
-    distance = min(distance, max(raster.shape))
-    within: Any = maximum_filter(raster, 2 * distance + 1, mode="constant")
-    return within
+def near(pixels: PixelSamples, others: PixelSamples, distance: int) -> np.ndarray:
+    """Whether each pixel is at most so many rows and columns away from one of others.
+
+    Images are compared by their numbers, and nothing is near in another image.
+    """
+    is_near = np.zeros(len(pixels), dtype=bool)
+    for number, scene in pixels.scenes.items():
+        here, there = pixels.image == number, others.image == number
+        if not there.any():
+            continue
+        raster = np.zeros(scene.shape[0] * scene.shape[1], dtype=bool)
+        raster[others.positions[there]] = True
+        raster = raster.reshape(scene.shape[:2])
+        reach = min(distance, max(raster.shape))
+        within: Any = maximum_filter(raster, 2 * reach + 1, mode="constant")
+        is_near[here] = within.reshape(-1)[pixels.positions[here]]
+    return is_near

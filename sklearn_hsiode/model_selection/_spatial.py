@@ -34,7 +34,8 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     The scene is cut into square blocks, and each block is dealt to one fold. A fold tests the
     labelled pixels of its blocks and trains on those of all other blocks, without the pixels
     that lie within `buffer` rows and columns of a test pixel. With ``buffer >= patch_size - 1``
-    no patch of a training pixel has a pixel in common with a patch of a test pixel.
+    no patch of a training pixel has a pixel in common with a patch of a test pixel. Of several
+    scenes each is cut by itself, and a buffer ends with its scene.
 
     Blocks are dealt such that the folds test as even shares of each class, and so as many
     classes, as can be reached by moving single blocks and by swapping two. Every pixel is
@@ -67,7 +68,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
     TypeError
         From :meth:`split`, when `X` does not know where its pixels lie.
     ValueError
-        From :meth:`split`, when the blocks are larger than the scene or smaller than a pixel,
+        From :meth:`split`, when the blocks are larger than every scene or smaller than a pixel,
         there are fewer blocks with labels than folds, a buffer leaves a fold without training
         pixels, "auto" finds no size without one of these errors, or `groups` are given.
 
@@ -203,7 +204,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
 
     def _folds_of(self, size: int, pixels: PixelSamples, y: np.ndarray) -> list[Split]:
         """All splits into blocks of a size."""
-        rows, cols = pixels.scene.shape[:2]
+        rows, cols = max((scene.shape[:2] for scene in pixels.scenes.values()), key=max)
         if size > max(rows, cols):
             raise ValueError(
                 f"block_size={size} is larger than the scene of {rows} x {cols} pixels: choose"
@@ -214,8 +215,11 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
 
     def _dealt(self, size: int, pixels: PixelSamples, y: np.ndarray) -> np.ndarray:
         """Fold of each pixel."""
-        across = -(-pixels.scene.shape[1] // size)
-        block = pixels.rows // size * across + pixels.cols // size
+        down, across = (
+            max(-(-scene.shape[side] // size) for scene in pixels.scenes.values())
+            for side in (0, 1)
+        )
+        block = (pixels.image * down + pixels.rows // size) * across + pixels.cols // size
         blocks, block = np.unique(block, return_inverse=True)
         if len(blocks) < self.n_splits:
             raise ValueError(
@@ -233,9 +237,7 @@ class SpatialBlockKFold(BaseCrossValidator):  # type: ignore[misc]
 
     def _split_at(self, pixels: PixelSamples, is_test: np.ndarray) -> Split:
         test = np.flatnonzero(is_test)
-        tested = PixelSamples(pixels.scene, pixels.positions[test])
-        too_near = near(tested, self.buffer)[pixels.rows, pixels.cols]
-        train = np.flatnonzero(~is_test & ~too_near)
+        train = np.flatnonzero(~is_test & ~near(pixels, pixels._at(test), self.buffer))
         if not len(train):
             raise ValueError(
                 f"buffer={self.buffer} leaves a fold without training pixels: choose a smaller"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_hsiode._archive import packed, unpacked
 from sklearn_hsiode._arguments import PATH, HasMethods, checked, naming
 from sklearn_hsiode._atomic import complete_file
-from sklearn_hsiode._bands import iter_estimators
-from sklearn_hsiode._scene import Scene
+from sklearn_hsiode._bands import first_wavelengths, iter_estimators
+from sklearn_hsiode._labels import merged_class_names
+from sklearn_hsiode._scene import SCENES, Scene, listed_scenes
 from sklearn_hsiode._validation import checked_wavelengths
 
 FORMAT = 3
@@ -25,12 +26,12 @@ MODEL, ABOUT, HASH = "model.skops", "about.json", "sha256"
 LARGEST_ABOUT = 2**24
 
 
-@checked(estimator=[HasMethods(["fit"])], path=PATH, scene=[Scene, None], overwrite=["boolean"])
+@checked(estimator=[HasMethods(["fit"])], path=PATH, scene=[*SCENES, None], overwrite=["boolean"])
 def save_model(
     estimator: Any,
     path: str | Path,
     *,
-    scene: Scene | None = None,
+    scene: Scene | Sequence[Scene] | None = None,
     trusted: Iterable[Any] = (),
     overwrite: bool = False,
 ) -> Path:
@@ -49,8 +50,8 @@ def save_model(
         Fitted; made of scikit-learn's and this package's own types.
     path : path
         Where to; the file appears when it is complete.
-    scene : Scene, default=None
-        The scene of the training, whose class names and wavelengths go into the file.
+    scene : Scene or list of Scene, default=None
+        The scenes of the training, whose class names and wavelengths go into the file.
     trusted : iterable of class or function, default=()
         Networks of yours that a :class:`~sklearn_hsiode.PatchNetClassifier` trains. The file
         holds their names and weights, not their code: whoever loads it must have that code, and
@@ -95,10 +96,11 @@ def save_model(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
     n_bands = getattr(estimator, "n_features_in_", None)
-    if scene is not None and n_bands is not None and scene.n_bands != n_bands:
+    scenes = [] if scene is None else listed_scenes(scene)
+    if scenes and n_bands is not None and scenes[0].n_bands != n_bands:
         raise ValueError(
-            f"scene has {scene.n_bands} bands, but the estimator was fitted on {n_bands}: give the"
-            " scene of its training."
+            f"scene has {scenes[0].n_bands} bands, but the estimator was fitted on {n_bands}: give"
+            " the scene of its training."
         )
     with naming("trusted"):
         names = trust.names_of(trusted)
@@ -127,9 +129,9 @@ def save_model(
             for package in ("sklearn-hsiode", "scikit-learn", "torch", "numpy", "skops")
         },
         **_classes_and_bands(estimator),
-        "class_names": _class_names(estimator, scene),
-        "wavelengths": None if scene is None else scene.wavelengths,
-        "dropped_bands": sorted(scene.dropped_bands) if scene is not None else None,
+        "class_names": _class_names(estimator, scenes),
+        "wavelengths": first_wavelengths(scenes),
+        "dropped_bands": _dropped_bands(scenes),
     }
     text = json.dumps(about, indent=1, default=_plain)
     members = {ABOUT: text.encode(), MODEL: model, HASH: _hash(text.encode(), model).encode()}
@@ -312,12 +314,19 @@ def _hash(about: bytes, model: bytes) -> str:
     return sha256(about + model).hexdigest()
 
 
-def _class_names(estimator: Any, scene: Scene | None) -> list[str] | None:
+def _class_names(estimator: Any, scenes: Sequence[Scene]) -> list[str] | None:
     """Names of the estimator's classes, in their order."""
-    if scene is None or not hasattr(estimator, "classes_"):
+    if not scenes or not hasattr(estimator, "classes_"):
         return None
+    names = merged_class_names(scenes)
     labels = np.asarray(estimator.classes_).tolist()
-    return [str(scene.class_names.get(label, label)) for label in labels]
+    return [str(names.get(label, label)) for label in labels]
+
+
+def _dropped_bands(scenes: Sequence[Scene]) -> list[int] | None:
+    """Bands of the file that every one of the scenes is without, where they agree."""
+    dropped = [sorted(scene.dropped_bands) for scene in scenes]
+    return dropped[0] if dropped and all(one == dropped[0] for one in dropped) else None
 
 
 def _reason(error: Exception) -> str:

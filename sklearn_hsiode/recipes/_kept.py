@@ -15,7 +15,7 @@ from sklearn.metrics import check_scoring
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._checkpoint import STATES, CheckpointFolder, read_state, write_state
-from sklearn_hsiode._fingerprint import digest, parameters_of, scene_digest
+from sklearn_hsiode._fingerprint import digest, parameters_of, scenes_digest
 from sklearn_hsiode._pixels import PixelSamples
 
 # Parameters that do not change which candidate wins.
@@ -152,7 +152,7 @@ def _settings(
     del settings["cv"]  # whose splits have been made
     settings["pixels sha256"] = _rows_digest(X, y)
     if isinstance(X, PixelSamples):
-        settings["images sha256"] = scene_digest(X.scene)
+        settings["images sha256"] = scenes_digest(X.scenes.values())
     settings["splits of cv sha256"] = digest([rows for split in splits for rows in split])
     settings["arguments of fit sha256"] = str(joblib.hash(params))
     return settings
@@ -161,6 +161,6 @@ def _settings(
 def _rows_digest(X: Any, y: Any) -> str:
     """Hash of spectra, positions and labels."""
     classes, codes = np.unique(np.asarray(y), return_inverse=True)
-    positions = [X.positions] if isinstance(X, PixelSamples) else []
+    positions = [X.positions, X.image] if isinstance(X, PixelSamples) else []
     labels = digest([np.asarray(X), codes, *positions])
     return f"{labels} of {classes.tolist()}"

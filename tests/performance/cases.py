@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from sklearn_hsiode import (
     ODENetClassifier,
     PatchExtractor,
+    PixelSamples,
     ResNetClassifier,
     Scene,
     predict_map,
@@ -277,6 +278,30 @@ def gathering(device: str) -> Iterator[Ratio]:
             lambda ready=ready, index=index: [ready[i] for i in index],
             device=device,
             per=20e-3,
+            unit="ms per batch of 128",
+        )
+
+
+@case
+def gathering_several(device: str) -> Iterator[Ratio]:
+    """A mini-batch of patches of three images / of one with as many pixels."""
+    for name, (size, n_bands) in SHAPES.items():
+        extractor = PatchExtractor(size)
+        one = scene(300, 100, n_bands)
+        parts = [one.window(slice(top, top + 100), slice(0, 100)) for top in (0, 100, 200)]
+        three = PixelSamples.concatenate([part.pixels() for part in parts])
+        gather, reference = (
+            extractor.fit_transform(X).gatherer(device) for X in (three, one.pixels())
+        )
+        index = [torch.randperm(30_000)[:BATCH] for _ in range(50)]
+        yield side_by_side(
+            f"three images / one, {name}",
+            lambda gather=gather, index=index: [gather(i) for i in index],
+            lambda reference=reference, index=index: [reference(i) for i in index],
+            bar=1.1,
+            repeats=15,
+            device=device,
+            per=50e-3,
             unit="ms per batch of 128",
         )
 

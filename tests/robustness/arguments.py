@@ -416,6 +416,11 @@ simple(
     lambda scene, positions: np.asarray(hsiode.PixelSamples(scene, positions)),
     lambda: {"scene": scene(), "positions": np.arange(4)},
 )
+simple(
+    "PixelSamples.concatenate",
+    lambda parts: np.asarray(hsiode.PixelSamples.concatenate(parts)),
+    lambda: {"parts": [pixels()[0], pixels()[0]]},
+)
 made_and_used("PatchExtractor", hsiode.PatchExtractor, lambda e: e.fit_transform(pixels()[0]))
 made_and_used(
     "SpectralTransformer",
@@ -476,6 +481,11 @@ simple(
     "read_scene",
     hsiode.read_scene,
     lambda: {"path": saved_scene(), "labels": saved_scene(), "variable": "cube"},
+)
+simple(
+    "read_scenes",
+    hsiode.read_scenes,
+    lambda: {"images": [saved_scene()], "labels": [saved_scene()], "variable": "cube"},
 )
 simple(
     "ArraySource",
