@@ -198,5 +198,6 @@ def _patches(X: PatchSamples | np.ndarray) -> Iterator[np.ndarray]:
     gather = X.gatherer() if isinstance(X, PatchSamples) else None
     for batch in gen_batches(len(X), n_items(SPECTRA, 4 * prod(X.shape[1:]))):
         rows = np.arange(batch.start, batch.stop)
-        yield np.asarray(X[rows]) if gather is None else gather(rows).numpy()
+        # Of a scene in the order that they have in memory.
+        yield np.asarray(X[rows]) if gather is None else gather(rows).permute(0, 2, 3, 1).numpy()
         yield centre_spectra(X, rows)
