@@ -14,7 +14,7 @@ from joblib.parallel import get_active_backend
 
 def on_cluster() -> bool:
     """Whether joblib's active backend is a Dask cluster's."""
-    return hasattr(get_active_backend()[0], "client")
+    return hasattr(get_active_backend()[0], "data_futures")
 
 
 @contextmanager
@@ -46,6 +46,8 @@ def sent_once(*data: Any) -> Iterator[None]:
         warnings.filterwarnings("ignore", "Sending large graph")
         # Results of tasks, which are computed again where the only worker with them dies.
         backend.data_futures = {id(one): client.submit(_itself, one, pure=False) for one in data}
+    # Dask keeps short tasks to the workers that have their data.
+    client.replicate(list(backend.data_futures.values()))
     with parallel_config(backend):
         yield
 

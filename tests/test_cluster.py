@@ -169,20 +169,20 @@ class Sent(SchedulerPlugin):
             self.tasks.append(len(cloudpickle.dumps(self.scheduler.tasks[key].run_spec)))
 
 
-def received(dask_worker):
-    """Bytes that a worker has got from others."""
-    return sum(entry["total"] for entry in dask_worker.transfer_incoming_log)
+def handed_on(dask_worker):
+    """Bytes that a worker has sent to others, and to its client."""
+    return dask_worker.transfer_outgoing_bytes_total
 
 
 @pytest.fixture
 def sent(client):
     """What has been sent since the test began: sizes of tasks, and bytes between workers."""
     client.register_plugin(Sent())
-    before = client.run(received)
+    before = client.run(handed_on)
 
     def measured():
         tasks = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.plugins["sent"].tasks)
-        return tasks, [after - before[worker] for worker, after in client.run(received).items()]
+        return tasks, [after - before[worker] for worker, after in client.run(handed_on).items()]
 
     yield measured
     client.unregister_scheduler_plugin("sent")
