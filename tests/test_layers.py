@@ -19,6 +19,7 @@ LAYERS = {
     "_markup": set(),
     "nn": {"_arguments"},
     "_memory": set(),
+    "_parallel": set(),
     "_tensors": set(),
     "_bands": set(),
     "_sklearn": set(),
@@ -54,7 +55,7 @@ LAYERS = {
     "_colors": {"_arguments", "_labels"},
     "_mapping": {
         *("_arguments", "_bands", "_colors", "_cubes", "_labels", "_memory", "_patches"),
-        *("_pixels", "_scene", "_validation", "io"),
+        *("_parallel", "_pixels", "_scene", "_validation", "io"),
     },
     "plotting": {
         "_arguments",
