@@ -67,7 +67,7 @@ LAYERS = {
     "_colors": {"_arguments", "_labels"},
     "_mapping": {
         *("_arguments", "_bands", "_colors", "_cubes", "_labels", "_memory", "_patches"),
-        *("_pixels", "_scene", "_validation", "io"),
+        *("_parallel", "_pixels", "_scene", "_validation", "io"),
     },
     "plotting": {
         "_arguments",

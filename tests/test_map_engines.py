@@ -15,7 +15,7 @@ from joblib._parallel_backends import ThreadingBackend
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 
-from sklearn_hsiode import PatchExtractor, predict_map, read_scene
+from sklearn_hsiode import ODENetClassifier, PatchExtractor, predict_map, read_scene
 from sklearn_hsiode._mapping._engine import FEW, Shared, mapped
 from sklearn_hsiode._mapping._windows import METHODS, Predicted
 
@@ -34,8 +34,6 @@ def in_file(scene, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(scene):
-    from sklearn_hsiode import ODENetClassifier
-
     network = ODENetClassifier(n_filters=8, n_steps=1, gate=0.5, max_epochs=1, random_state=0)
     return make_pipeline(PatchExtractor(5), network).fit(*scene.labeled_pixels())
 
@@ -154,8 +152,11 @@ class Deadly(LinearDiscriminantAnalysis):
 def client():
     """A client of a cluster of two workers on this machine."""
     distributed = pytest.importorskip("distributed")
+    from tests.workers import forked_workers
+
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
+        forked_workers(),
         distributed.LocalCluster(**options, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -14,10 +13,10 @@ from uuid import uuid4
 import cloudpickle
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from joblib.parallel import get_active_backend
 
 from sklearn_hsiode._cubes import Block
 from sklearn_hsiode._mapping._windows import Predicted, WindowModel
+from sklearn_hsiode._parallel import sent_once
 from sklearn_hsiode._scene import Scene
 
 FEW = 4  # windows for each worker whose results are in memory at a time, at least
@@ -52,7 +51,9 @@ def mapped(
     """
     shared = Shared(model)
     n_at_once = max(n_at_once, FEW * effective_n_jobs(n_jobs))
-    with _parallel(n_jobs) as parallel, _as_task(shared, parallel):
+    with sent_once(shared):
+        parallel = _parallel(n_jobs)
+    with parallel:
         for _ in range(0, n_parts, n_at_once):
             tasks = (delayed(_run)(shared, *part) for part in islice(parts, n_at_once))
             yield from _until_closed(parallel(tasks))
@@ -115,27 +116,4 @@ def _received(key: str, content: np.ndarray) -> Shared:
         shared = Shared(pickle.loads(content.data), key)
         _HERE.clear()
         _HERE[key] = shared
-    return shared
-
-
-@contextmanager
-def _as_task(shared: Shared, parallel: Parallel) -> Iterator[None]:
-    """On Dask, make it the result of a task: workers hand it on, and a lost one is made again.
-
-    What joblib scatters by itself is lost with the worker that has it.
-    """
-    backend, _ = get_active_backend()
-    if not hasattr(backend, "data_futures") or parallel._effective_n_jobs() == 1:
-        yield
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Dask's, of a large argument
-        backend.data_futures[id(shared)] = backend.client.submit(_itself, shared, pure=False)
-    try:
-        yield
-    finally:
-        del backend.data_futures[id(shared)]
-
-
-def _itself(shared: Shared) -> Shared:
     return shared

@@ -163,7 +163,7 @@ def predict_map(
     >>> model = LinearDiscriminantAnalysis().fit(*scene.labeled_pixels())
     >>> predict_map(model, scene).shape
     (64, 64)
-    >>> predict_map(model, scene, window=32, n_jobs=2, method="confidence").shape
+    >>> predict_map(model, scene, method="confidence").shape
     (64, 64, 3)
     """
     check_is_fitted(estimator)

@@ -83,8 +83,8 @@ def map_workers(device: str) -> Iterator[Ratio]:
     model = Pipeline([("patches", extractor), ("network", network)])
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         file = Path(folder, "image.npy")
-        np.save(file, random_scene(200, 200, n_bands).cube)
-        run = partial(predict_map, model, read_scene(file), window=25, out=f"{folder}/map.tif")
+        np.save(file, random_scene(400, 400, n_bands).cube)
+        run = partial(predict_map, model, read_scene(file), window=100, out=f"{folder}/map.tif")
         run = partial(run, overwrite=True)
         cluster = LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -102,5 +102,5 @@ def map_workers(device: str) -> Iterator[Ratio]:
         for name, by_two in two.items():
             times = np.array([[seconds(f, device) for f in (by_two, run)] for _ in range(3)])
             took, alone = np.median(times, axis=0)
-            note = f"{took:.3g} / {alone:.3g} s, {200**2 / took:.0f} pixels per second"
+            note = f"{took:.3g} / {alone:.3g} s, {400**2 / took:.0f} pixels per second"
             yield Ratio(f"two workers / one, {name}", times[:, 0] / times[:, 1], 0.6, note)
