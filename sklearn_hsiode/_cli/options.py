@@ -87,24 +87,20 @@ def add_labels(parser: argparse.ArgumentParser, required: bool, several: bool = 
 
 def opened(options: argparse.Namespace) -> Scene:
     """The scene that is asked for, with its labels."""
-    return read_scene(
-        options.scene,
-        options.labels,
-        class_column=options.class_column,
-        variable=options.variable,
-        labels_variable=options.labels_variable,
-    )
+    return read_scene(options.scene, options.labels, **_how_to_read(options))
 
 
 def opened_scenes(options: argparse.Namespace) -> list[Scene]:
     """The scenes that are asked for, with their labels."""
-    return read_scenes(
-        options.scene,
-        options.labels,
-        class_column=options.class_column,
-        variable=options.variable,
-        labels_variable=options.labels_variable,
-    )
+    return read_scenes(options.scene, options.labels, **_how_to_read(options))
+
+
+def _how_to_read(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "class_column": options.class_column,
+        "variable": options.variable,
+        "labels_variable": options.labels_variable,
+    }
 
 
 def add_network(parser: argparse.ArgumentParser, recipes: Iterable[str], default: str) -> None:
