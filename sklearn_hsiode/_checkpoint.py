@@ -21,7 +21,7 @@ from sklearn_hsiode._archive import packed, unpacked
 from sklearn_hsiode._atomic import PREFIX, complete_file
 
 FORMAT = 1
-SETTINGS, LOCK, STATES = "settings.json", ".lock", ".state"
+SETTINGS, LOCK, STATES = "hsiode-checkpoint.json", ".hsiode-lock", ".hsiode-state"
 LARGEST_SETTINGS = 2**20  # bytes
 PLAIN = (bool, int, float, str, type(None))
 TREE = "tree.json"  # in a state: its values, and where its tensors are
@@ -29,6 +29,10 @@ DAMAGE = (
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError),
     *(EOFError, zipfile.BadZipFile, zlib.error),
 )
+
+
+class OtherWorkError(ValueError):
+    """The checkpoint is of other data, or of other parameters."""
 
 
 class CheckpointFolder:
@@ -45,7 +49,7 @@ class CheckpointFolder:
     Attributes
     ----------
     path : Path
-        As given.
+        As given, from the root.
     seed : int
         A random number that stays the same for work that goes on.
 
@@ -65,7 +69,7 @@ class CheckpointFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # also for workers with another current folder
 
     def __enter__(self) -> Self:
         self._lock = self._locked()
@@ -115,7 +119,7 @@ class CheckpointFolder:
                     if name.endswith("sha256")
                     else f"{name} is {there} there and {here} here"
                 )
-                raise ValueError(
+                raise OtherWorkError(
                     f"{self.path} is the checkpoint of something else: {difference}. To go on with"
                     " that, ask for the same again; to begin anew, remove this folder or name"
                     " another one."

@@ -71,11 +71,22 @@ def merged_class_names(scenes: Iterable[Any]) -> dict[Any, str]:
     TypeError
         When the labels of some are integers, and those of others strings.
     ValueError
-        When a label has two names.
+        When a label has two names, or a name other labels in other scenes.
     """
     names: dict[Any, str] = {}
+    labels: dict[str, set[Any]] = {}  # by name, in the scenes so far
     kinds = set()
     for scene in scenes:
+        here: dict[str, set[Any]] = {}
+        for label, name in scene.class_names.items():
+            here.setdefault(name, set()).add(label)
+        for name, of_name in here.items():
+            if labels.setdefault(name, of_name).isdisjoint(of_name):
+                raise ValueError(
+                    f"The class {name!r} has the label {min(labels[name])!r} in one scene and"
+                    f" {min(of_name)!r} in another: give it the same in all of them."
+                )
+            labels[name] |= of_name
         if scene.labels is not None:
             kinds.add("strings" if scene.labels.dtype.kind == "U" else "integers")
         for label, name in scene.class_names.items():

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from functools import update_wrapper
 from typing import Any
 
-from joblib import parallel_config
+from joblib import effective_n_jobs, parallel_config
 from joblib.parallel import get_active_backend
 
 
@@ -39,6 +39,7 @@ def sent_once(*data: Any) -> Iterator[None]:
         return
     active, _ = get_active_backend()
     client, timeout = active.client, active.wait_for_workers_timeout
+    effective_n_jobs(-1)  # waits for workers, and raises TimeoutError where there are none
     backend = _with_local_tasks(type(active))(
         client=client, wait_for_workers_timeout=timeout, **active.submit_kwargs
     )

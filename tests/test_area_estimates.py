@@ -129,6 +129,7 @@ def test_a_wider_interval_is_surer():
 def test_a_class_that_is_never_mapped_has_no_users_accuracy():
     found = area_estimates({1: 50, 2: 50}, [1, 1, 2, 3], [1, 1, 2, 2])
     assert np.isnan(found.users_accuracy.values[2])
+    assert found.mapped_areas[2] == 0
     assert found.producers_accuracy.values[2] == 0
     assert "-" in found.rows()[2]
 
@@ -156,8 +157,16 @@ def test_pixels_of_the_reference_beside_the_map_are_told_of():
         (({1: -5}, [1, 1], [1, 1]), {}, "map_or_counts must be numbers of pixels"),
         (({1: 0}, [1, 1], [1, 1]), {}, "must not be 0 throughout"),
         (({1: 5}, [1, 1], [1, 1, 1]), {}, "must be equally long, got 2, 3 and 3"),
-        (({1: 5}, [1, 1], ["a", "a"]), {}, "both texts or numbers"),
+        (({1: 5}, [1, 1], ["a", "a"]), {}, "the labels of the strata as its keys"),
         (([[1, 1]], [[1]]), {}, "reference"),
+        (
+            ({"1": 5}, ["1", "1"], ["1", "1"]),
+            {"strata": [1, 1]},
+            "labels of the strata as its keys",
+        ),
+        (({1: 5}, [1, 0], [1, 1]), {}, "reference has pixels without a class"),
+        (({1: 5}, [1, np.nan], [1, 1]), {}, "reference cannot be"),
+        (({1: 5}, np.ma.array([1, 1], mask=[0, 1]), [1, 1]), {}, "reference has pixels without"),
         (({1: 5}, [1, 1], [1, 1]), {"confidence": 1}, "confidence"),
         (({1: 5}, [1, 1], [1, 1]), {"pixel_area": 0}, "pixel_area"),
     ],

@@ -25,6 +25,7 @@ from sklearn_hsiode import (
 )
 from sklearn_hsiode._pixels import check_finite
 from sklearn_hsiode.baselines import CoordinateClassifier
+from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import SpatialBlockKFold, patch_overlap
 from sklearn_hsiode.preprocessing import SpectralDerivative
 
@@ -439,3 +440,19 @@ def test_the_overlap_is_that_of_patches_within_an_image(parts, size, data):
     is_same = test.image[:, np.newaxis] == train.image
     shares = [(is_same & (apart <= reach)).any(axis=1).mean() for reach in (size // 2, size - 1)]
     np.testing.assert_allclose(patch_overlap(train, test, size), shares)
+
+
+def test_a_name_has_one_label_in_all_scenes():
+    one, other = (
+        Scene(np.ones((2, 2, 3)), np.full((2, 2), label), class_names={label: "tree"})
+        for label in (2, 3)
+    )
+    with pytest.raises(ValueError, match="'tree' has the label 2 in one scene and 3 in another"):
+        PixelSamples.concatenate([one.pixels(), other.pixels()])
+
+
+def test_one_scene_under_two_numbers_is_no_overlap_to_tell():
+    scenes = [make_scene((12, 12), random_state=seed) for seed in range(2)]
+    X = PixelSamples.concatenate([scene.pixels() for scene in scenes])
+    with pytest.raises(ValueError, match="One scene has two numbers"):
+        patch_overlap(X[X.image == 1], scenes[1].pixels(), 5)

@@ -64,7 +64,8 @@ IN_BLOCKS = (
 )
 
 BY_IMAGE = (
-    "Whole images were held out: no pixel of a test image, nor of its ground around, has trained."
+    "Whole images were held out: no pixel of a test image has trained. Where images overlap on the"
+    " ground, the same ground has."
 )
 _ABOUT_SPLITS = {"paper": AT_RANDOM, "spatial": IN_BLOCKS, "images": BY_IMAGE}
 
@@ -290,7 +291,8 @@ def _splitters(options: argparse.Namespace, patch_size: int) -> Any:
 def _at_random(options: argparse.Namespace, repeats: int = 10) -> PerClassShuffleSplit:
     for name in ("folds", "block_size", "buffer"):
         if getattr(options, name, None) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} goes with --protocol spatial.")
+            protocols = "spatial or images" if name == "folds" else "spatial"
+            raise ValueError(f"--{name.replace('_', '-')} goes with --protocol {protocols}.")
     train_size = 0.03 if options.train_size is None else options.train_size
     return PerClassShuffleSplit(train_size, _repeats(options, repeats), options.random_state)
 

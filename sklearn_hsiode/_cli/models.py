@@ -25,6 +25,7 @@ from sklearn_hsiode._cli.options import (
     add_scene,
     add_seed,
     chosen_recipe,
+    each_opened,
     of_device,
     opened_scenes,
     refuse,
@@ -98,8 +99,8 @@ def _add_train(subparsers: Any) -> None:
         "--no-checkpoint",
         action="store_true",
         help="keep nothing of a training that is killed or interrupted: otherwise the folder"
-        " OUT.checkpoint, from which the same command goes on, lies beside the model until it is"
-        " saved; remove the folder to begin anew",
+        " OUT.checkpoint, from which the same command goes on, lies beside the model until the"
+        " training ends; remove the folder to begin anew",
     )
     add_seed(parser)
     _add_overwrite(parser)
@@ -154,7 +155,7 @@ def _add_map(subparsers: Any) -> None:
 
 def info(options: argparse.Namespace) -> None:
     """Tell what is in each file."""
-    for i, scene in enumerate(opened_scenes(options)):
+    for i, scene in enumerate(each_opened(options)):
         if i:
             print()
         _describe(scene)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -93,6 +93,17 @@ def opened(options: argparse.Namespace) -> Scene:
 def opened_scenes(options: argparse.Namespace) -> list[Scene]:
     """The scenes that are asked for, with their labels."""
     return read_scenes(options.scene, options.labels, **_how_to_read(options))
+
+
+def each_opened(options: argparse.Namespace) -> Iterator[Scene]:
+    """The scenes that are asked for, each as it is by itself."""
+    labels = options.labels or [None] * len(options.scene)
+    if len(labels) != len(options.scene):
+        raise ValueError(
+            f"There are {len(options.scene)} images, but {len(labels)} --labels: give one for each."
+        )
+    for path, of_path in zip(options.scene, labels, strict=True):
+        yield read_scene(path, of_path, **_how_to_read(options))
 
 
 def _how_to_read(options: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from skorch.history import History
 from tqdm.auto import tqdm
 
 from sklearn_hsiode._checkpoint import explained_damage, read_state, write_state
-from sklearn_hsiode._fingerprint import digest, parameters_of
+from sklearn_hsiode._fingerprint import content_of, digest, parameters_of
 from sklearn_hsiode._memory import SPECTRA, n_items
 from sklearn_hsiode._patches import PatchSamples
 from sklearn_hsiode.classifiers._devices import n_threads_of
@@ -74,7 +74,12 @@ class TrainingCheckpoint(Callback):  # type: ignore[misc]
             self._tell(net)
         self.written_, self.cost_ = time.monotonic(), 0.0
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+    def before_epochs(self) -> Callback:
+        """The first of the callbacks, where this is the last."""
+        return BeforeEpochs(self)
+
+    def write_if_due(self, net: Any) -> None:
+        """Write the state before an epoch, if the last time is long ago."""
         finished = net.history[:-1]  # without the epoch that begins
         if finished and time.monotonic() - self.written_ >= PARTS * self.cost_:
             self._write(net, finished)
@@ -104,7 +109,7 @@ class TrainingCheckpoint(Callback):  # type: ignore[misc]
                 name: {key: vars(callback)[key] for key in OF_CALLBACKS if key in vars(callback)}
                 for name, callback in net.callbacks_
             },
-            "schedules": {name: one.state_dict() for name, one in _schedules(net)},
+            "schedules": {name: _without_functions(one) for name, one in _schedules(net)},
             "generators": {name: one.get_state() for name, one in self._generators(net)},
             "mixing": _as_lists(net.mixing_.get_state(legacy=False)),
         }
@@ -140,11 +145,35 @@ class TrainingCheckpoint(Callback):  # type: ignore[misc]
             tqdm.write(f"{self.title} {how_far} ({self.path.parent})")
 
 
+class BeforeEpochs(Callback):  # type: ignore[misc]
+    """Lets a checkpoint write before other callbacks do something at the beginning of an epoch.
+
+    Parameters
+    ----------
+    checkpoint : TrainingCheckpoint
+        The last of the callbacks, so that it restores what the others have prepared.
+    """
+
+    def __init__(self, checkpoint: TrainingCheckpoint) -> None:
+        self.checkpoint = checkpoint
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        self.checkpoint.write_if_due(net)
+
+
 def _schedules(net: Any) -> Iterator[tuple[str, Any]]:
     """The schedules of a net in training, by the names of their callbacks."""
     for name, callback in net.callbacks_:
         if hasattr(callback, "lr_scheduler_"):
             yield name, callback.lr_scheduler_
+
+
+def _without_functions(schedule: Any) -> dict[str, Any]:
+    """The state of a schedule, of which functions are none: they are the user's own."""
+    state: dict[str, Any] = schedule.state_dict()
+    if "lr_lambdas" in state:
+        state["lr_lambdas"] = [None] * len(state["lr_lambdas"])
+    return state
 
 
 def _as_lists(state: Any) -> Any:
@@ -164,7 +193,7 @@ def parameters_that_count(estimator: Any, device: torch.device) -> dict[str, str
         Where it trains; its kind counts, as the number of threads does.
     """
     of_machine = {"device": device.type, "n_jobs": f"{n_threads_of(estimator.n_jobs)}"}
-    return parameters_of(estimator, neutral=FREE) | of_machine
+    return parameters_of(estimator, FREE, content_of) | of_machine
 
 
 def data_that_count(
@@ -195,7 +224,10 @@ def data_that_count(
 
 def _patches(X: PatchSamples | np.ndarray) -> Iterator[np.ndarray]:
     """The patches as a network sees them, and the spectra in their centres as they are."""
-    gather = X.gatherer() if isinstance(X, PatchSamples) else None
+    gather = None
+    if isinstance(X, PatchSamples):
+        is_exact = np.can_cast(X.pixels.dtype, np.float32)
+        gather = X.gatherer(dtype=torch.float32 if is_exact else torch.float64)
     for batch in gen_batches(len(X), n_items(SPECTRA, 4 * prod(X.shape[1:]))):
         rows = np.arange(batch.start, batch.stop)
         # Of a scene in the order that they have in memory.

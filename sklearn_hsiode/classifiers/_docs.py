@@ -119,7 +119,8 @@ checkpoint : path, default=None
     has not been disturbed, but for the times in `history_`; the folder is removed then. Data and
     parameters must be those of the fit that began, also the kind of device and the number of
     threads: else an error names what differs, and to begin anew you remove the folder. Only
-    `verbose` and `callbacks` may differ; callbacks see the epochs that are trained, not those that
+    `verbose` and `callbacks` may differ; what these keep themselves is not kept, and they see the
+    epochs that are trained, not those that
     are there. One fit at a time uses a folder: leave it None in a parallel search. The files run
     no code when they are read. :meth:`partial_fit` keeps nothing. None in a loaded model."""
 

@@ -237,7 +237,9 @@ class PatchNet(NeuralNetClassifier):  # type: ignore[misc]
         skorch's callbacks end a training by KeyboardInterrupt at the end of an epoch; inside
         an epoch it is the user's, and is raised again when no epoch has ended.
         """
-        self.callbacks = callbacks if checkpoint is None else [*callbacks, checkpoint]
+        self.callbacks = callbacks
+        if checkpoint is not None:
+            self.callbacks = [checkpoint.before_epochs(), *callbacks, checkpoint]
         self.initialize_callbacks()
         if not len(self.get_iterator(dataset, training=True)):
             raise ValueError(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from sklearn_hsiode.io._opening import open_scene
 from sklearn_hsiode.io._read import image_source
 from sklearn_hsiode.io.readers import CubeSource
 
+# Wildcards of a pattern, beside sets of letters, as regular expressions.
+WILDCARDS = {"**": "(.*)", "*": "([^/]*)", "?": "(.)"}
 # A raster of labels and the names of its classes, as read_labels returns them.
 Labels = tuple[np.ndarray | None, dict[Any, str] | None]
 
@@ -50,7 +54,8 @@ def read_scenes(
         (with ``**`` for folders of any depth), whose matches are sorted by name.
     labels : list of paths, or pattern, default=None
         Their labels, as many and in the same order; None in a list for an image without any. One
-        file of polygons that lies under several images is named once for each.
+        file of polygons that lies under several images is named once for each. Two patterns are
+        paired by what their wildcards stand for.
     variable, labels_variable : str, default=None
         As for :func:`read_scene`, the same in all files.
     class_column : str, default=None
@@ -71,7 +76,8 @@ def read_scenes(
     FileNotFoundError
         When a pattern matches nothing, or a file does not exist.
     ValueError
-        When there are more or fewer labels than images, the images differ in number of bands or a
+        When there are more or fewer labels than images, two patterns do not pair, an image is
+        there twice, the images differ in number of bands or a
         band lies more than 1 nm from that of the first with wavelengths, no band is good in all
         of them, and in all cases in which :func:`read_scene` refuses a file.
     TypeError
@@ -96,13 +102,15 @@ def read_scenes(
     """
     paths = _listed("images", images)
     of_labels = [None] * len(paths) if labels is None else _listed("labels", labels)
+    if _is_pattern(images) and _is_pattern(labels):
+        paths, of_labels = _paired(os.fsdecode(images), paths, os.fsdecode(labels), of_labels)
     if len(of_labels) != len(paths):
         raise ValueError(
             f"There are {len(paths)} images, but {len(of_labels)} labels: give one file of labels"
             " for each image, in the same order, or None for an image without any."
         )
     sources = [image_source(path, variable) for path in paths]
-    _check_n_bands(sources)
+    _check_images(paths, sources)
     read: list[Labels] = []
     for path, source in zip(of_labels, sources, strict=True):
         given = {"labels_variable": labels_variable, "class_column": class_column}
@@ -147,9 +155,57 @@ def _listed(what: str, files: Any) -> list[Any]:
     return found
 
 
-def _check_n_bands(sources: Sequence[CubeSource]) -> None:
-    first = sources[0]
-    for source in sources:
+def _is_pattern(files: Any) -> bool:
+    is_text = isinstance(files, str | PathLike)
+    return is_text and glob.has_magic(os.fsdecode(files)) and not os.path.isfile(files)
+
+
+def _paired(
+    images: str, found: Sequence[str], labels: str, of_labels: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Images and labels of two patterns, by what the wildcards of each stand for in their names.
+
+    Sorting both is not enough: "line1.tif" comes before "line10.tif", but "line1_gt.tif" after
+    "line10_gt.tif".
+    """
+    images_by, labels_by = (
+        {_stood_for(pattern, path): path for path in paths}
+        for pattern, paths in ((images, found), (labels, of_labels))
+    )
+    alone = sorted(images_by.keys() ^ labels_by.keys())
+    if alone:
+        raise ValueError(
+            f"images and labels do not pair: {' '.join(alone[0])!r} is what the wildcards stand for"
+            f" in a file of the {'images' if alone[0] in images_by else 'labels'} alone. Name them"
+            " alike, or give lists of files in the same order."
+        )
+    return list(images_by.values()), [labels_by[key] for key in images_by]
+
+
+def _stood_for(pattern: str, path: str) -> tuple[str, ...]:
+    """The parts of a path that the wildcards of a pattern of :mod:`glob` stand for."""
+    expression = "".join(
+        WILDCARDS.get(part)
+        or (f"({part.replace('!', '^')})" if part[:1] == "[" else re.escape(part))
+        for part in re.split(r"(\*\*|\*|\?|\[[^\]]+\])", pattern)
+    )
+    match = re.fullmatch(expression, path, re.DOTALL)
+    return match.groups() if match else (path,)
+
+
+def _check_images(paths: Sequence[Any], sources: Sequence[CubeSource]) -> None:
+    """Raise ValueError for an image that is there twice, or has other bands."""
+    first, known = sources[0], set[Path]()
+    for path, source in zip(paths, sources, strict=True):
+        # Two DataArrays may be of one file.
+        is_file = isinstance(path, str | PathLike)
+        files = {file.resolve() for file in source.files} if is_file else set[Path]()
+        if files & known:
+            raise ValueError(
+                f"images holds {source.path} twice, or two files of it: a whole image that is held"
+                " out must not be trained on. Name each once (of ENVI's, '*.hdr')."
+            )
+        known |= files
         if source.shape[2] != first.shape[2]:
             raise ValueError(
                 f"{first.path} has {first.shape[2]} bands, but {source.path} has"

@@ -16,7 +16,7 @@ from sklearn_hsiode._labels import checked_labels, display_names, unlabeled_valu
 from sklearn_hsiode._markup import escaped_markdown
 from sklearn_hsiode._validation import as_array
 
-LABELS = "iuUOfb"
+LABELS = "iuU"
 
 
 @dataclass(frozen=True)
@@ -211,6 +211,7 @@ def area_estimates(
     pixel_area = float(pixel_area)
     total = pixel_area * sum(sizes.values())
     classes = np.union1d(np.union1d(predicted, reference), list(mapped) or reference)
+    missing = 0 if mapped else np.nan
     is_mapped, is_true = (labels[:, None] == classes for labels in (predicted, reference))
     is_right = is_mapped & is_true
     everything = np.ones((len(reference), 1))
@@ -225,7 +226,7 @@ def area_estimates(
         classes,
         display_names(classes, class_names, ["overall"]),
         matrix.reshape(len(classes), len(classes)),
-        pixel_area * np.array([mapped.get(one, np.nan) for one in classes.tolist()]),
+        pixel_area * np.array([mapped.get(one, missing) for one in classes.tolist()]),
         estimates(is_true, everything, total),
         estimates(is_right.any(axis=1, keepdims=True), everything),
         estimates(is_right, is_mapped),
@@ -241,9 +242,8 @@ def _ratio(
     n = np.bincount(stratum)[:, None]
 
     def means(values: np.ndarray) -> np.ndarray:
-        sums = np.zeros((len(n), values.shape[1]))
-        np.add.at(sums, stratum, values)
-        return sums / n
+        sums = [np.bincount(stratum, weights=column) for column in values.T]
+        return np.transpose(sums) / n
 
     of_x = shares @ means(x)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -261,21 +261,33 @@ def _of_sample(
             "With the sizes of strata, predicted must be the map's class of each pixel."
         )
     reference, predicted = (
-        as_array(what, labels, kinds=LABELS, n_dims=1)
+        _sampled(what, labels)
         for what, labels in (("reference", reference), ("predicted", predicted))
     )
-    strata = predicted if strata is None else as_array("strata", strata, kinds=LABELS, n_dims=1)
+    strata = predicted if strata is None else _sampled("strata", strata)
     if not len(reference) == len(predicted) == len(strata):
         raise ValueError(
             "reference, predicted and strata must be equally long, got"
             f" {len(reference)}, {len(predicted)} and {len(strata)}."
         )
+    if {isinstance(stratum, str) for stratum in sizes} != {strata.dtype.kind == "U"}:
+        raise TypeError("map_or_counts must have the labels of the strata as its keys.")
     for stratum, size in sizes.items():
         if not Number(0).is_satisfied_by(size):
             raise ValueError(
                 f"map_or_counts must be numbers of pixels, but has {stratum!r}: {size!r}."
             )
     return predicted, reference, strata, dict(sizes)
+
+
+def _sampled(what: str, labels: Any) -> np.ndarray:
+    """Labels of the pixels of a sample, none of which is unlabelled."""
+    labels = as_array(what, labels, kinds=LABELS, n_dims=1)
+    if np.ma.is_masked(labels) or (np.ma.getdata(labels) == unlabeled_value(labels)).any():
+        raise ValueError(
+            f"{what} has pixels without a class (0, '' or masked): leave them out of the sample."
+        )
+    return np.ma.getdata(labels)
 
 
 def _of_map(

@@ -74,6 +74,12 @@ def patch_overlap(train: PixelSamples, test: PixelSamples, patch_size: int) -> P
                 "patch_overlap needs at least one training and one test pixel, but there is none in"
                 f" {name}."
             )
+    for number, scene in train.scenes.items():
+        if any(other is scene and n != number for n, other in test.scenes.items()):
+            raise ValueError(
+                "One scene has two numbers in train and test, whose pixels are compared by them:"
+                " take both from one X, as X[train] and X[test]."
+            )
     for number in train.scenes.keys() & test.scenes.keys():
         grids = [pixels.scenes[number].shape[:2] for pixels in (train, test)]
         if grids[0] != grids[1]:

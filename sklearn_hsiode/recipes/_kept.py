@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
@@ -14,8 +15,14 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring
 from tqdm.auto import tqdm
 
-from sklearn_hsiode._checkpoint import STATES, CheckpointFolder, read_state, write_state
-from sklearn_hsiode._fingerprint import digest, parameters_of, scenes_digest
+from sklearn_hsiode._checkpoint import (
+    STATES,
+    CheckpointFolder,
+    OtherWorkError,
+    read_state,
+    write_state,
+)
+from sklearn_hsiode._fingerprint import content_of, digest, parameters_of, scenes_digest
 from sklearn_hsiode._pixels import PixelSamples
 
 # Parameters that do not change which candidate wins.
@@ -64,7 +71,9 @@ class Kept:
         return self
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Kept:
-        settings = parameters_of(self.estimator, NEUTRAL) | {"pixels": _rows_digest(X, y)}
+        settings = parameters_of(self.estimator, NEUTRAL, content_of) | {
+            "pixels": _rows_digest(X, y)
+        }
         name = sha256(repr(settings).encode()).hexdigest()
         self.path = self.folder / f"{name}{STATES}"
         self.untrained = X, y, params
@@ -79,9 +88,17 @@ class Kept:
         X, y, params = self.untrained
         self.untrained = None
         names = [name for name in self.get_params() if name.split("__")[-1] == "checkpoint"]
-        self.set_params(**dict.fromkeys(names, self.path.with_suffix("")))
-        self.estimator.fit(X, y, **params)
-        self.set_params(**dict.fromkeys(names))
+        folder = self.path.with_suffix("")
+        self.set_params(**dict.fromkeys(names, folder))
+        try:
+            self.estimator.fit(X, y, **params)
+        except (
+            OtherWorkError
+        ):  # on another kind of device, say, or of the first of several networks
+            shutil.rmtree(folder)
+            self.estimator.fit(X, y, **params)
+        finally:
+            self.set_params(**dict.fromkeys(names))
 
 
 class KeptScore:
@@ -138,21 +155,24 @@ def kept_scores(
             yield
         finally:
             search.estimator, search.scoring = estimator, scoring
+        search.best_estimator_.train()  # also where an inner split has all of its pixels
         search.best_estimator_ = search.best_estimator_.estimator
         search.scorer_ = scorer
         # Where Ctrl-C has ended the training of the best, its checkpoint is there to go on.
-        if not any(path.is_dir() for path in folder.path.iterdir()):
+        if not any(path.is_dir() and path.name[0] != "." for path in folder.path.iterdir()):
             folder.remove()
 
 
 def _settings(
     search: Any, X: Any, y: Any, splits: list[tuple[np.ndarray, np.ndarray]], params: Any
 ) -> Mapping[str, str]:
-    settings = {"search": type(search).__name__} | parameters_of(search, NEUTRAL)
+    settings = {"search": type(search).__name__} | parameters_of(search, NEUTRAL, content_of)
     del settings["cv"]  # whose splits have been made
     settings["pixels sha256"] = _rows_digest(X, y)
     if isinstance(X, PixelSamples):
         settings["images sha256"] = scenes_digest(X.scenes.values())
+        told = [content_of(scene.wavelengths) for scene in X.scenes.values()]
+        settings["wavelengths sha256"] = " ".join(told)
     settings["splits of cv sha256"] = digest([rows for split in splits for rows in split])
     settings["arguments of fit sha256"] = str(joblib.hash(params))
     return settings

@@ -1,5 +1,6 @@
 """Trainings that are killed and go on are the same as those that are not."""
 
+import copy
 import json
 import pickle
 from functools import partial
@@ -9,6 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback
 
 from sklearn_hsiode import (
     ODENetClassifier,
@@ -19,6 +21,7 @@ from sklearn_hsiode import (
     save_model,
 )
 from sklearn_hsiode._checkpoint import SETTINGS, CheckpointFolder
+from sklearn_hsiode._fingerprint import content_of
 from sklearn_hsiode.classifiers._callbacks import EpochRecorder
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 
@@ -123,6 +126,40 @@ def test_a_fit_that_is_killed_and_goes_on_is_that_which_is_not(patches, folder, 
         assert_same(model, wanted, X)
         assert later == whole[moment - 1 :]  # and no epoch is trained twice
         assert not folder.exists()
+
+
+class Halving(Callback):
+    """Halves the weights of the last layer whenever an epoch begins."""
+
+    def on_epoch_begin(self, net, **kwargs):
+        with torch.no_grad():
+            for weights in net.plain_module_.network.head.parameters():
+                weights /= 2
+
+
+def test_a_callback_acts_once_at_the_beginning_of_each_epoch(patches, folder, stop):
+    X, y = patches
+    wanted = ode_net(callbacks=[("halving", Halving())]).fit(X, y)
+    stop(3)
+    with pytest.raises(Killed):
+        ode_net(callbacks=[("halving", Halving())], checkpoint=folder).fit(X, y)
+    stop()
+    model = ode_net(callbacks=[("halving", Halving())], checkpoint=folder).fit(X, y)
+    assert_same(model, wanted, X)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (lambda x: x, lambda x: 2 * x),
+        ({"prior": np.arange(2000.0)}, {"prior": np.r_[np.arange(1999.0), 0]}),
+        (torch.tensor([1.00001]), torch.tensor([1.00002])),
+        ([("a", partial(np.add, 1))], [("a", partial(np.add, 2))]),
+    ],
+)
+def test_parameters_are_told_apart_by_their_content(one, other):
+    assert content_of(one) != content_of(other)
+    assert content_of(one) == content_of(copy.deepcopy(one))
 
 
 def test_a_fit_may_be_killed_again_and_again(patches, folder, stop):
@@ -268,9 +305,9 @@ def test_the_folder_of_a_fit_in_progress_is_refused(patches, folder):
 
 
 def test_a_damaged_checkpoint_is_an_error_that_names_the_file(patches, begun):
-    (state,) = begun.glob("*.state")
+    (state,) = begun.glob("*.hsiode-state")
     state.write_bytes(state.read_bytes()[:-50])
-    with pytest.raises(ValueError, match=r"ODENetClassifier\.state is damaged .*remove the folder"):
+    with pytest.raises(ValueError, match=r"\.hsiode-state is damaged .*remove the folder"):
         ode_net(checkpoint=begun).fit(*patches)
 
 
@@ -280,8 +317,10 @@ def test_the_state_of_another_network_is_an_error_that_names_the_file(patches, b
     with pytest.raises(Killed):
         ode_net(checkpoint=other, n_filters=8).fit(*patches)
     stop()
-    (begun / "ODENetClassifier.state").write_bytes((other / "ODENetClassifier.state").read_bytes())
-    with pytest.raises(ValueError, match=r"ODENetClassifier\.state is damaged"):
+    (begun / "ODENetClassifier.hsiode-state").write_bytes(
+        (other / "ODENetClassifier.hsiode-state").read_bytes()
+    )
+    with pytest.raises(ValueError, match=r"ODENetClassifier\.hsiode-state is damaged"):
         ode_net(checkpoint=begun).fit(*patches)
 
 

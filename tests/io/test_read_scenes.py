@@ -189,3 +189,39 @@ def test_five_parts_of_enmap_are_held_out_one_by_one(enmap_parts, enmap, monkeyp
     scores = cross_val_score(model, X, y, cv=LeaveOneGroupOut(), groups=X.image)
     assert len(scores) == 5
     assert scores.mean() > 0.5
+
+
+def test_two_patterns_are_paired_by_name_and_not_by_order(tmp_path):
+    for line in (1, 2, 10):
+        np.save(tmp_path / f"line{line}.npy", np.ones((4, 5, 3)))
+        (tmp_path / "truth").mkdir(exist_ok=True)
+        np.save(tmp_path / "truth" / f"line{line}_gt.npy", np.full((4, 5), line))
+    scenes = read_scenes(f"{tmp_path}/line*.npy", f"{tmp_path}/truth/line*_gt.npy")
+    assert [(scene.name, scene.classes.tolist()) for scene in scenes] == [
+        ("line1", [1]),
+        ("line10", [10]),
+        ("line2", [2]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        ("*.npy", "truth/b*.npy", "'a' is what .* of the images alone"),
+        ("[ab].npy", "truth/*.npy", "'a' is what .* of the images alone"),
+    ],
+)
+def test_patterns_that_do_not_pair_are_an_error(tmp_path, images, labels, message):
+    (tmp_path / "truth").mkdir()
+    for name in "ab":
+        np.save(tmp_path / f"{name}.npy", np.ones((4, 5, 3)))
+        np.save(tmp_path / "truth" / f"b{name}.npy", np.ones((4, 5), dtype=int))
+    (tmp_path / "truth" / "ba.npy").rename(tmp_path / "truth" / "bc.npy")
+    with pytest.raises(ValueError, match=message):
+        read_scenes(f"{tmp_path}/{images}", f"{tmp_path}/{labels}")
+
+
+def test_an_image_that_is_there_twice_is_an_error(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((4, 5, 3)))
+    with pytest.raises(ValueError, match=r"images holds .*a\.npy twice"):
+        read_scenes([tmp_path / "a.npy", f"{tmp_path}/./a.npy"])

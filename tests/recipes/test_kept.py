@@ -6,6 +6,9 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 
 from sklearn_hsiode import load_model, save_model
 from sklearn_hsiode.benchmark._run import last_step
@@ -14,6 +17,7 @@ from sklearn_hsiode.datasets import make_scene
 from sklearn_hsiode.model_selection import PerClassShuffleSplit
 from sklearn_hsiode.recipes import tuned
 from sklearn_hsiode.recipes._kept import Kept, KeptScore
+from sklearn_hsiode.recipes._search import GridSearch
 
 INNER = PerClassShuffleSplit(0.5, n_splits=2, random_state=0)
 pytestmark = pytest.mark.filterwarnings(
@@ -175,3 +179,27 @@ def test_a_finished_search_pickles_with_its_folder_and_is_saved_without(pixels, 
     assert pickle.loads(pickle.dumps(found)).checkpoint == tmp_path / "kept"
     save_model(found, tmp_path / "a.model")
     assert load_model(tmp_path / "a.model").checkpoint is None
+
+
+@pytest.mark.filterwarnings("ignore:.*lambda")
+def test_candidates_that_read_alike_are_kept_apart(pixels, tmp_path):
+    X, y = pixels
+    views = [FunctionTransformer(lambda a: 0 * np.asarray(a)), FunctionTransformer(np.asarray)]
+    views[1].set_params(func=lambda a: np.asarray(a))
+    pipeline = Pipeline([("view", views[0]), ("svc", SVC())])
+    found = [
+        GridSearch(pipeline, {"view": views}, cv=INNER, progress=False, checkpoint=checkpoint)
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+        .tolist()
+        for checkpoint in (None, tmp_path / "kept")
+    ]
+    assert found[0] == found[1]
+    assert found[0][0] != found[0][1]
+
+
+def test_the_best_is_fitted_where_a_split_trains_on_all_pixels(pixels, tmp_path):
+    X, y = pixels
+    rows = np.arange(len(y))
+    best = search("svm", cv=[(rows, rows)], checkpoint=tmp_path / "kept").fit(X, y)
+    assert best.predict(X).shape == y.shape
