@@ -263,7 +263,7 @@ class TestZarr:
         folder.mkdir()
         (folder / "thesis.tex").write_text("precious")
         file.write_text("precious")
-        with pytest.raises(ValueError, match="is a folder, but no Zarr store"):
+        with pytest.raises(ValueError, match="is no map that sklearn_hsiode has written"):
             predict_map(model, placed, out=folder, overwrite=True)
         with pytest.raises(NotADirectoryError, match="is a file"):
             predict_map(model, placed, out=file, overwrite=True)
@@ -396,3 +396,37 @@ def test_a_store_is_not_replaced_by_its_own_map(model, image, tmp_path):
     with pytest.raises(ValueError, match="is the image itself"):
         predict_map(model, opened, out=Path(path), overwrite=True)
     assert (path / "field").is_dir()
+
+
+@pytest.mark.parametrize("change", [lambda array: array, lambda array: array * 2])
+def test_a_store_that_does_not_tell_its_file_is_not_replaced_by_its_map(
+    model, image, tmp_path, change
+):
+    path = tmp_path / "image.zarr"
+    image.to_dataset().to_zarr(path, zarr_format=2)
+    opened = change(xarray.open_zarr(path, mask_and_scale=False)["field"])
+    with pytest.raises(ValueError, match=r"image\.zarr is no map .* remove this one first"):
+        predict_map(model, opened, out=path, overwrite=True)
+    assert (path / "field").is_dir()
+
+
+def test_a_geotiff_that_does_not_tell_its_file_is_not_replaced_by_its_map(
+    model, placed, image, tmp_path
+):
+    path = tmp_path / "image.tif"
+    bands = image.transpose("band", "y", "x")
+    bands.rio.to_raster(path)
+    content = path.read_bytes()
+    with pytest.raises(FileExistsError, match="exists already"):
+        predict_map(model, bands, out=path)
+    with pytest.raises(ValueError, match=r"image\.tif is no map .* remove this one first"):
+        predict_map(model, bands, out=path, overwrite=True)
+    assert path.read_bytes() == content
+    predict_map(model, placed, out=path, overwrite=True)
+
+
+@pytest.mark.parametrize("cog", [False, True])
+def test_a_geotiff_map_of_a_data_array_is_replaced(model, image, tmp_path, cog):
+    for _ in range(2):
+        predict_map(model, image, out=tmp_path / "map.tif", overwrite=True, cog=cog)
+    assert (tmp_path / "map.tif").exists()

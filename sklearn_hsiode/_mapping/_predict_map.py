@@ -23,6 +23,7 @@ from sklearn_hsiode._memory import MAPPED, n_items
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._data_array import is_data_array
+from sklearn_hsiode.io.writers._files import check_place
 
 
 @checked(
@@ -89,7 +90,8 @@ def predict_map(
         Write the GeoTIFF as a Cloud Optimized GeoTIFF, with overviews: of classes the nearest
         pixel, of probabilities and confidence the mean.
     overwrite : bool, default=False
-        Replace an existing `out`.
+        Replace an existing `out`. Of Zarr stores, only maps of this package are replaced, and for
+        a DataArray, which does not always tell its file, of GeoTIFFs likewise.
     verify : bool, default=True
         Read a GeoTIFF back when it is written, and compare it with what went in: GDAL tells
         nobody of a disk that is full.
@@ -121,8 +123,8 @@ def predict_map(
         For an unknown method, a window below one pixel, a scene of other bands than the
         estimator was fitted with (another number, or at other wavelengths where both are
         known), a scene of which no pixel is to be predicted, a map
-        without `out` in which 0 would be a class, an `out` that is the file of the scene or a
-        folder that is no Zarr store, unlabelled pixels that are to be skipped in a scene without
+        without `out` in which 0 would be a class, an `out` that is the file of the scene or
+        holds something else that is not replaced, unlabelled pixels that are to be skipped in a scene without
         labels, a DataArray of other dimensions, `n_jobs` with a Dask-backed one, or `cog` with
         an `out` that does not end in ``.tif``.
     TypeError
@@ -174,6 +176,8 @@ def predict_map(
     _check(estimator, scene, method, window, skip_unlabeled)
     model = WindowModel(estimator, method, skip_unlabeled)
     _check_output(out, cog, [*scene.files, *_files_of(image)], model)
+    if image is not None and out is not None:  # which may be the image, or a part of it
+        check_place(out, overwrite=overwrite, only_maps=True)
     names = display_names(model.classes, scene.class_names if class_names is None else class_names)
     places = [*windows(scene.shape[:2], window, model.reach)]
     n_at_once = n_items(MAPPED, window**2 * max(model.n_layers, 1) * model.dtype.itemsize)

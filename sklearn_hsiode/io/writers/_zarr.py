@@ -14,10 +14,10 @@ import numpy as np
 
 from sklearn_hsiode._atomic import complete_folder
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io.writers._files import ATTRIBUTE, SOFTWARE, check_place
 
 # Zarr 3 is a format that GDAL does not open with its default codec.
 FORMAT: Any = 2
-MARKS = (".zgroup", "zarr.json")  # one of which lies in every store of a group
 
 
 class ZarrWriter:
@@ -48,7 +48,7 @@ class ZarrWriter:
     FileExistsError
         When the folder exists and is not to be replaced.
     ValueError
-        When the folder that is to be replaced is no Zarr store.
+        When the folder that is to be replaced is no map of this package.
     ImportError
         Without rioxarray, xarray or zarr.
     """
@@ -67,10 +67,7 @@ class ZarrWriter:
         overwrite: bool = False,
     ) -> None:
         self.path, self.scene, self.variable, self.layers = Path(path), scene, variable, layers
-        if self.path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists already: name another folder, or overwrite it.")
-        if self.path.is_dir() and not any((self.path / mark).exists() for mark in MARKS):
-            raise ValueError(f"{path} is a folder, but no Zarr store: name another one.")
+        check_place(path, overwrite=overwrite, only_maps=self.path.is_dir())
         rows, cols = scene.shape[:2]
         side = min(chunk, rows), min(chunk, cols)
         self.profile: dict[str, Any] = {
@@ -93,7 +90,7 @@ class ZarrWriter:
                 "Zarr stores are written with xarray, rioxarray and zarr:"
                 " pip install 'sklearn-hsiode[xarray]'."
             ) from error
-        frame = xarray.Dataset(coords=self._coordinates())
+        frame = xarray.Dataset(coords=self._coordinates(), attrs={ATTRIBUTE: SOFTWARE})
         if self.scene.crs is not None:
             frame = frame.rio.write_crs(self.scene.crs)
             frame = frame.rio.write_coordinate_system() if "x" in frame.coords else frame
