@@ -124,8 +124,8 @@ def predict_map(
         estimator was fitted with (another number, or at other wavelengths where both are
         known), a scene of which no pixel is to be predicted, a map
         without `out` in which 0 would be a class, an `out` that is the file of the scene or
-        holds something else that is not replaced, unlabelled pixels that are to be skipped in a scene without
-        labels, a DataArray of other dimensions, `n_jobs` with a Dask-backed one, or `cog` with
+        something else that is not replaced, unlabelled pixels that are to be skipped in a scene
+        without labels, a rotated grid in a Zarr store, a DataArray of other dimensions, `n_jobs` with a Dask-backed one, or `cog` with
         an `out` that does not end in ``.tif``.
     TypeError
         When the estimator is no classifier, or an argument of another type.
