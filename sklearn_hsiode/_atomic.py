@@ -186,14 +186,13 @@ def _owned(hidden: Path) -> Iterator[None]:
         if not is_needed:
             shutil.rmtree(hidden, ignore_errors=True)
         lock.release()
-        if (
-            os.name == "nt" and not is_needed
-        ):  # where a file that is open, such as the lock, cannot be removed
+        # Where a file that is open, such as the lock, cannot be removed.
+        if os.name == "nt" and not is_needed:
             shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the hidden folders in which nobody writes any more, when what they hold is back.
+    """Remove the hidden folders in which nobody writes any more, and move back what they keep.
 
     Not every file system tells other machines of a lock, so theirs must be old as well.
     """

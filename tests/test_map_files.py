@@ -1,6 +1,7 @@
 """Maps of DataArrays, Zarr stores and Cloud Optimized GeoTIFFs."""
 
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_hsiode import PatchExtractor, Scene, predict_map
-from sklearn_hsiode._mapping._windows import METHODS
+from sklearn_hsiode._mapping._data_array import DaskImage
+from sklearn_hsiode._mapping._engine import FEW
+from sklearn_hsiode._mapping._windows import METHODS, WindowModel, windows
 
 rasterio = pytest.importorskip("rasterio")
 xarray = pytest.importorskip("xarray")
 pytest.importorskip("rioxarray")
 pytest.importorskip("zarr")
+dask = pytest.importorskip("dask")
 dask_array = pytest.importorskip("dask.array")
 
 pytestmark = pytest.mark.filterwarnings(
@@ -124,6 +128,40 @@ class TestDataArray:
         found = predict_map(model, image.copy(data=lazy))
         with pytest.raises(RuntimeError, match="computed"):
             found.compute()
+
+    def test_a_lazy_map_stays_that_of_the_estimator_as_it_was(self, placed, image):
+        X, y = placed.labeled_pixels()
+        model = of_patches().fit(X, y)
+        expected = predict_map(model, placed)
+        lazy = predict_map(model, image.chunk({"x": 9}))
+        model.fit(X, np.where(y == 1, 2, 1))
+        assert (predict_map(model, placed) != expected).any()
+        np.testing.assert_array_equal(lazy, expected)
+
+    def test_an_estimator_that_cannot_be_copied_has_no_lazy_map(self, placed, image, tmp_path):
+        model = LinearDiscriminantAnalysis().fit(*placed.labeled_pixels())
+        model.lock = threading.Lock()
+        with pytest.raises(ValueError, match=r"cannot be pickled .* give out="):
+            predict_map(model, image.chunk())
+        assert predict_map(model, image.chunk(), out=tmp_path / "map.tif").exists()
+
+    def test_few_windows_are_computed_before_their_results_are_written(self, model, image):
+        computed = []
+
+        def counted(block):
+            computed.append(block.shape)
+            return block
+
+        values = image.transpose("y", "x", "band").data
+        chunks = dask_array.from_array(values, chunks=(4, 4, -1)).map_blocks(
+            counted, meta=values[:0, :0, :0]
+        )
+        lazy, model = DaskImage(image.copy(data=chunks)), WindowModel(model, "predict")
+        with dask.config.set(scheduler="threads", num_workers=1):
+            results = lazy.predicted(model, windows(lazy.scene.shape[:2], 4, 0))
+            next(results)
+            assert len(computed) == FEW
+            assert len([*results]) == 36 - 1
 
     @pytest.mark.parametrize("method", METHODS)
     def test_the_map_lies_where_the_image_lies(self, model, image, method):

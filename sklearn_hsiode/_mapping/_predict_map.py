@@ -113,20 +113,21 @@ def predict_map(
         Without `out`, of a DataArray, a DataArray of the same values: (y, x), (class, y, x) or
         (measure, y, x), with the coordinates and the CRS of the image, nodata as the attribute
         `_FillValue`, and the names of the classes as `class_names`, in the order of the labels
-        in `flag_values` or along `class`. It is lazy where the image is Dask-backed.
+        in `flag_values` or along `class`. It is lazy where the image is Dask-backed, and keeps a
+        copy of the estimator as it is then.
 
     Raises
     ------
     NotFittedError
         When the estimator is not fitted.
     ValueError
-        For an unknown method, a window below one pixel, a scene of other bands than the
-        estimator was fitted with (another number, or at other wavelengths where both are
-        known), a scene of which no pixel is to be predicted, a map
-        without `out` in which 0 would be a class, an `out` that is the file of the scene or
-        something else that is not replaced, unlabelled pixels that are to be skipped in a scene
-        without labels, a rotated grid in a Zarr store, a DataArray of other dimensions, `n_jobs` with a Dask-backed one, or `cog` with
-        an `out` that does not end in ``.tif``.
+        For an unknown method, a window below one pixel, a scene of other bands than the estimator
+        was fitted with (another number, or at other wavelengths where both are known), a scene of
+        which no pixel is to be predicted, a map without `out` in which 0 would be a class, an
+        `out` that is the file of the scene or something else that is not replaced, unlabelled
+        pixels that are to be skipped in a scene without labels, an estimator that cannot be
+        pickled and a lazy map, a rotated grid in a Zarr store, a DataArray of other dimensions,
+        `n_jobs` with a Dask-backed one, or `cog` with an `out` that does not end in ``.tif``.
     TypeError
         When the estimator is no classifier, or an argument of another type.
     AttributeError
@@ -180,8 +181,8 @@ def predict_map(
         check_place(out, overwrite=overwrite, only_maps=True)
     names = display_names(model.classes, scene.class_names if class_names is None else class_names)
     places = [*windows(scene.shape[:2], window, model.reach)]
-    n_at_once = n_items(MAPPED, window**2 * max(model.n_layers, 1) * model.dtype.itemsize)
     if lazy is None:
+        n_at_once = n_items(MAPPED, window**2 * max(model.n_layers, 1) * model.dtype.itemsize)
         parts = _parts(scene, places)
         results = mapped(model, parts, len(places), n_jobs=n_jobs, n_at_once=n_at_once)
     elif n_jobs is not None:
@@ -192,7 +193,7 @@ def predict_map(
     elif out is None:
         return as_data_array(lazy.map(model, places), image, model, names)
     else:
-        results = lazy.predicted(model, places, n_at_once)
+        results = lazy.predicted(model, places)
     bar = tqdm(results, desc="map", unit="window", total=len(places), disable=not progress)
     n_predicted = 0
     with closing(results), bar:
