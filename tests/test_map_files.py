@@ -278,13 +278,20 @@ class TestZarr:
             np.testing.assert_array_equal(found["classes"], predict_map(model, bare))
             assert list(found.coords) == []
 
-    def test_a_rotated_grid_stays_rotated(self, model, placed, tmp_path):
-        turned = TRANSFORM @ rasterio.Affine.rotation(30)
-        rotated = Scene(placed.cube, mask=placed.mask, crs=placed.crs, transform=turned)
-        path = predict_map(model, rotated, out=tmp_path / "map.zarr")
-        with xarray.open_dataset(path, engine="zarr") as found:
-            assert found.rio.transform() == turned
-            assert "x" not in found.coords
+    @pytest.mark.parametrize(
+        ("transform", "error", "message"),
+        [
+            (TRANSFORM @ rasterio.Affine.rotation(30), ValueError, "rotated, .* write a GeoTIFF"),
+            (tuple(TRANSFORM)[:6], TypeError, r"must be an affine\.Affine, got tuple"),
+        ],
+    )
+    def test_a_grid_that_coordinates_cannot_tell_is_an_error(
+        self, model, placed, tmp_path, transform, error, message
+    ):
+        scene = Scene(placed.cube, mask=placed.mask, crs=placed.crs, transform=transform)
+        with pytest.raises(error, match=message):
+            predict_map(model, scene, out=tmp_path / "map.zarr")
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_store_that_exists_is_kept_unless_it_is_to_be_replaced(self, model, placed, tmp_path):
         path = predict_map(model, placed, out=tmp_path / "map.zarr")

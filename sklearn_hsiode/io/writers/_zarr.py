@@ -48,7 +48,10 @@ class ZarrWriter:
     FileExistsError
         When the folder exists and is not to be replaced.
     ValueError
-        When the folder that is to be replaced is no map of this package.
+        When the folder that is to be replaced is no map of this package, or the scene's grid is
+        rotated.
+    TypeError
+        When the scene's transform is no affine.Affine.
     ImportError
         Without rioxarray, xarray or zarr.
     """
@@ -68,6 +71,7 @@ class ZarrWriter:
     ) -> None:
         self.path, self.scene, self.variable, self.layers = Path(path), scene, variable, layers
         check_place(path, overwrite=overwrite, only_maps=self.path.is_dir())
+        _check_grid(scene.transform)
         rows, cols = scene.shape[:2]
         side = min(chunk, rows), min(chunk, cols)
         self.profile: dict[str, Any] = {
@@ -110,7 +114,7 @@ class ZarrWriter:
         return self
 
     def _coordinates(self) -> dict[str, Any]:
-        """Names of the layers, and the centres of pixels where these follow from row and column."""
+        """Names of the layers, and the centres of pixels where these are known."""
         from rioxarray.rioxarray import affine_to_coords
 
         coordinates: dict[str, Any] = {}
@@ -118,7 +122,7 @@ class ZarrWriter:
             name, along = self.layers
             coordinates[name] = np.asarray(along)
         transform = self.scene.transform
-        if transform is not None and transform.b == transform.d == 0:  # not rotated
+        if transform is not None:
             rows, cols = self.scene.shape[:2]
             coordinates |= affine_to_coords(transform, cols, rows)
         return coordinates
@@ -134,6 +138,22 @@ class ZarrWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+
+def _check_grid(transform: Any) -> None:
+    """Refuse what coordinates along rows and columns cannot tell."""
+    if transform is None:
+        return
+    if not hasattr(transform, "translation"):
+        raise TypeError(
+            f"The scene's transform must be an affine.Affine, got {type(transform).__name__}: make"
+            " the scene with Scene(..., transform=Affine(*transform))."
+        )
+    if transform.b or transform.d:
+        raise ValueError(
+            "The scene's grid is rotated, which the coordinates of a Zarr store cannot tell: write"
+            " a GeoTIFF, with a name in .tif."
+        )
 
 
 def _consolidate(folder: Path, kind: type[BaseException] | None, *_: Any) -> None:
