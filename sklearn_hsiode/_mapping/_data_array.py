@@ -127,7 +127,7 @@ def _n_workers() -> int:
     from dask.base import get_scheduler
     from dask.system import CPU_COUNT
 
-    cluster = getattr(get_scheduler(), "__self__", None)  # the client, whose method it is
+    cluster: Any = getattr(get_scheduler(), "__self__", None)  # the client, whose method it is
     if hasattr(cluster, "nthreads"):
         return max(sum(cluster.nthreads().values()), 1)
     return config.get("num_workers", None) or CPU_COUNT

@@ -252,19 +252,22 @@ def _check_bands(estimator: Any, scene: Scene) -> None:
     """Refuse a scene of other bands than those of the training, as far as these are known."""
     n_bands = getattr(estimator, "n_features_in_", scene.n_bands)
     here = sorted(scene.dropped_bands)
+    there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
+    fitted_without = (
+        f"The estimator was fitted without bands {', '.join(map(str, there))} of their file"
+    )
     if n_bands != scene.n_bands:
         without = f" (without {', '.join(map(str, here))} of its file)" if here else ""
         raise ValueError(
             f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
             f"{without}: give it the same bands, in the same order."
+            f"{f' {fitted_without}.' if there else ''}"
         )
     wavelengths = fitted_wavelengths(estimator, scene.n_bands)
     check_wavelengths(scene.wavelengths, wavelengths, type(estimator).__name__)
-    there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
     if (wavelengths is None or scene.wavelengths is None) and there and here and there != here:
         raise ValueError(
-            f"The estimator was fitted without bands {', '.join(map(str, there))} of their file,"
-            f" but this scene is without bands {', '.join(map(str, here))}."
+            f"{fitted_without}, but this scene is without bands {', '.join(map(str, here))}."
         )
 
 
