@@ -84,8 +84,9 @@ def complete_file(path: str | Path, *beside: Path) -> Iterator[Path]:
 def complete_folder(path: str | Path) -> Iterator[Path]:
     """Write a folder of files in a hidden one beside its place, as :func:`complete_file` does.
 
-    A folder that lies there is moved away first. A process that is killed between these two
-    moves leaves neither.
+    A folder that lies there is moved away first, and back where the new one cannot be moved. A
+    process that is killed between the two moves leaves the old one in its hidden folder: what is
+    written to the same place next moves it back.
 
     Parameters
     ----------
@@ -114,10 +115,31 @@ def complete_folder(path: str | Path) -> Iterator[Path]:
         raise NotADirectoryError(f"{path} is a file: name a folder.")
     with _hidden_beside(path) as hidden:
         yield hidden / path.name
+        try:
+            with _owned(hidden.parent / MOVES):
+                if path.exists():
+                    path.rename(hidden / f"{path.name}{BEFORE}")
+                (hidden / path.name).rename(path)
+        except BaseException:
+            _move_back(hidden)
+            raise
+
+
+def _move_back(hidden: Path) -> None:
+    """Move folders back that were moved away, unless something has come in their place."""
+    if _moved_away(hidden):
         with _owned(hidden.parent / MOVES):
-            if path.exists():
-                path.rename(hidden / f"{path.name}{BEFORE}")
-            (hidden / path.name).rename(path)
+            for before, path in _moved_away(hidden):
+                before.rename(path)
+
+
+def _moved_away(hidden: Path) -> list[tuple[Path, Path]]:
+    """The folders in a hidden one that are nowhere else, and where they were."""
+    found = (
+        (before, hidden.with_name(before.name.removesuffix(BEFORE)))
+        for before in hidden.glob(f"*{BEFORE}")
+    )
+    return [(before, path) for before, path in found if not path.exists()]
 
 
 def _require_name(path: Path) -> None:
@@ -160,14 +182,17 @@ def _owned(hidden: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+        is_needed = bool(_moved_away(hidden))  # could not be moved back: the next sweep tries again
+        if not is_needed:
+            shutil.rmtree(hidden, ignore_errors=True)
         lock.release()
-        if os.name == "nt":  # where a file that is open, such as the lock, cannot be removed
+        # Where a file that is open, such as the lock, cannot be removed.
+        if os.name == "nt" and not is_needed:
             shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the hidden folders in which nobody writes any more.
+    """Remove the hidden folders in which nobody writes any more, and move back what they keep.
 
     Not every file system tells other machines of a lock, so theirs must be old as well.
     """
@@ -176,6 +201,7 @@ def _sweep(folder: Path) -> None:
         if not is_ours and time.time() - _last_written(hidden) < OLD:
             continue
         with suppress(OSError, Timeout), FileLock(hidden / LOCK, timeout=0):
+            _move_back(hidden)
             shutil.rmtree(hidden)
 
 

@@ -291,3 +291,74 @@ def test_of_two_threads_that_write_the_same_folder_the_last_one_wins_whole(tmp_p
         list(threads.map(write, ["oak", "elm"] * 5))
     assert len({file.read_text() for file in path.iterdir()}) == 1
     assert list(tmp_path.iterdir()) == [path]
+
+
+def replace_failing_at(path, monkeypatch, fail, n_times=1):
+    """Replace a folder, and fail in the moves to its place."""
+    rename, calls = Path.rename, []
+
+    def renamed(source, target):
+        if target == path and len(calls) < n_times:
+            calls.append(source)
+            fail()
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    with complete_folder(path) as unfinished:
+        unfinished.mkdir()
+        (unfinished / "new").touch()
+
+
+def refuse_to_move():
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def old_folder(tmp_path):
+    path = tmp_path / "map.zarr"
+    path.mkdir()
+    (path / "old").touch()
+    return path
+
+
+@pytest.mark.parametrize("fail", [refuse_to_move, interrupt])
+def test_where_the_new_folder_cannot_be_moved_the_old_one_is_moved_back(
+    tmp_path, old_folder, monkeypatch, fail
+):
+    with pytest.raises((OSError, KeyboardInterrupt)):
+        replace_failing_at(old_folder, monkeypatch, fail)
+    assert sorted(tmp_path.rglob("*")) == [old_folder, old_folder / "old"]
+
+
+def test_an_old_folder_that_cannot_be_moved_back_is_kept_for_the_next_sweep(
+    tmp_path, old_folder, monkeypatch
+):
+    with pytest.raises(OSError, match=r"map\.zarr"):
+        replace_failing_at(old_folder, monkeypatch, refuse_to_move, n_times=2)
+    assert not old_folder.exists()
+    with complete_file(tmp_path / "table.md") as unfinished:
+        unfinished.touch()
+    assert sorted(tmp_path.rglob("*")) == [
+        old_folder,
+        old_folder / "old",
+        tmp_path / "table.md",
+    ]
+
+
+@forks
+def test_a_process_killed_between_the_moves_leaves_the_old_folder_to_the_next_sweep(
+    tmp_path, old_folder, monkeypatch
+):
+    def killed():
+        replace_failing_at(old_folder, monkeypatch, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+    assert in_a_child(killed) == -signal.SIGKILL
+    assert not old_folder.exists()
+    with complete_file(tmp_path / "table.md") as unfinished:
+        assert (old_folder / "old").exists()
+        unfinished.touch()
+    assert sorted(tmp_path.iterdir()) == [old_folder, tmp_path / "table.md"]

@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.svm import SVC
 
 from sklearn_hsiode import (
@@ -355,6 +356,15 @@ def test_a_map_may_be_a_zarr_store_with_its_picture(scene, files, model, tmp_pat
     assert "map.zarr exists already" in capsys.readouterr().err
     assert run(*mapping, "--cog", "--overwrite") == 1
     assert "--cog writes GeoTIFFs: --out map.zarr must end in .tif" in capsys.readouterr().err
+
+
+def test_what_cannot_be_replaced_is_found_before_the_first_map(files, pixels, tmp_path, capsys):
+    model = save_model(LinearDiscriminantAnalysis().fit(*pixels), tmp_path / "lda.model")
+    (tmp_path / "map_proba.zarr").mkdir()
+    mapping = ["map", "--model", model, *files[:2], "--out", "map.zarr", "--proba", "--overwrite"]
+    assert run(*mapping) == 1
+    assert "map_proba.zarr is no map that sklearn_hsiode has written" in capsys.readouterr().err
+    assert not (tmp_path / "map.zarr").exists()
 
 
 def test_the_enmap_scene_leads_from_its_files_to_a_map_in_its_place(data_dir, tmp_path):

@@ -1,6 +1,7 @@
 """Maps of DataArrays, Zarr stores and Cloud Optimized GeoTIFFs."""
 
 import struct
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_hsiode import PatchExtractor, Scene, predict_map
-from sklearn_hsiode._mapping._windows import METHODS
+from sklearn_hsiode._mapping._data_array import DaskImage
+from sklearn_hsiode._mapping._engine import FEW
+from sklearn_hsiode._mapping._windows import METHODS, WindowModel, windows
 
 rasterio = pytest.importorskip("rasterio")
 xarray = pytest.importorskip("xarray")
 pytest.importorskip("rioxarray")
 pytest.importorskip("zarr")
+dask = pytest.importorskip("dask")
 dask_array = pytest.importorskip("dask.array")
 
 pytestmark = pytest.mark.filterwarnings(
@@ -124,6 +128,40 @@ class TestDataArray:
         found = predict_map(model, image.copy(data=lazy))
         with pytest.raises(RuntimeError, match="computed"):
             found.compute()
+
+    def test_a_lazy_map_stays_that_of_the_estimator_as_it_was(self, placed, image):
+        X, y = placed.labeled_pixels()
+        model = of_patches().fit(X, y)
+        expected = predict_map(model, placed)
+        lazy = predict_map(model, image.chunk({"x": 9}))
+        model.fit(X, np.where(y == 1, 2, 1))
+        assert (predict_map(model, placed) != expected).any()
+        np.testing.assert_array_equal(lazy, expected)
+
+    def test_an_estimator_that_cannot_be_copied_has_no_lazy_map(self, placed, image, tmp_path):
+        model = LinearDiscriminantAnalysis().fit(*placed.labeled_pixels())
+        model.lock = threading.Lock()
+        with pytest.raises(ValueError, match=r"cannot be pickled .* give out="):
+            predict_map(model, image.chunk())
+        assert predict_map(model, image.chunk(), out=tmp_path / "map.tif").exists()
+
+    def test_few_windows_are_computed_before_their_results_are_written(self, model, image):
+        computed = []
+
+        def counted(block):
+            computed.append(block.shape)
+            return block
+
+        values = image.transpose("y", "x", "band").data
+        chunks = dask_array.from_array(values, chunks=(4, 4, -1)).map_blocks(
+            counted, meta=values[:0, :0, :0]
+        )
+        lazy, model = DaskImage(image.copy(data=chunks)), WindowModel(model, "predict")
+        with dask.config.set(scheduler="threads", num_workers=1):
+            results = lazy.predicted(model, windows(lazy.scene.shape[:2], 4, 0))
+            next(results)
+            assert len(computed) == FEW
+            assert len([*results]) == 36 - 1
 
     @pytest.mark.parametrize("method", METHODS)
     def test_the_map_lies_where_the_image_lies(self, model, image, method):
@@ -240,13 +278,20 @@ class TestZarr:
             np.testing.assert_array_equal(found["classes"], predict_map(model, bare))
             assert list(found.coords) == []
 
-    def test_a_rotated_grid_stays_rotated(self, model, placed, tmp_path):
-        turned = TRANSFORM @ rasterio.Affine.rotation(30)
-        rotated = Scene(placed.cube, mask=placed.mask, crs=placed.crs, transform=turned)
-        path = predict_map(model, rotated, out=tmp_path / "map.zarr")
-        with xarray.open_dataset(path, engine="zarr") as found:
-            assert found.rio.transform() == turned
-            assert "x" not in found.coords
+    @pytest.mark.parametrize(
+        ("transform", "error", "message"),
+        [
+            (TRANSFORM @ rasterio.Affine.rotation(30), ValueError, "rotated, .* write a GeoTIFF"),
+            (tuple(TRANSFORM)[:6], TypeError, r"must be an affine\.Affine, got tuple"),
+        ],
+    )
+    def test_a_grid_that_coordinates_cannot_tell_is_an_error(
+        self, model, placed, tmp_path, transform, error, message
+    ):
+        scene = Scene(placed.cube, mask=placed.mask, crs=placed.crs, transform=transform)
+        with pytest.raises(error, match=message):
+            predict_map(model, scene, out=tmp_path / "map.zarr")
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_store_that_exists_is_kept_unless_it_is_to_be_replaced(self, model, placed, tmp_path):
         path = predict_map(model, placed, out=tmp_path / "map.zarr")
@@ -263,7 +308,7 @@ class TestZarr:
         folder.mkdir()
         (folder / "thesis.tex").write_text("precious")
         file.write_text("precious")
-        with pytest.raises(ValueError, match="is a folder, but no Zarr store"):
+        with pytest.raises(ValueError, match="is no map that sklearn_hsiode has written"):
             predict_map(model, placed, out=folder, overwrite=True)
         with pytest.raises(NotADirectoryError, match="is a file"):
             predict_map(model, placed, out=file, overwrite=True)
@@ -396,3 +441,37 @@ def test_a_store_is_not_replaced_by_its_own_map(model, image, tmp_path):
     with pytest.raises(ValueError, match="is the image itself"):
         predict_map(model, opened, out=Path(path), overwrite=True)
     assert (path / "field").is_dir()
+
+
+@pytest.mark.parametrize("change", [lambda array: array, lambda array: array * 2])
+def test_a_store_that_does_not_tell_its_file_is_not_replaced_by_its_map(
+    model, image, tmp_path, change
+):
+    path = tmp_path / "image.zarr"
+    image.to_dataset().to_zarr(path, zarr_format=2)
+    opened = change(xarray.open_zarr(path, mask_and_scale=False)["field"])
+    with pytest.raises(ValueError, match=r"image\.zarr is no map .* remove this one first"):
+        predict_map(model, opened, out=path, overwrite=True)
+    assert (path / "field").is_dir()
+
+
+def test_a_geotiff_that_does_not_tell_its_file_is_not_replaced_by_its_map(
+    model, placed, image, tmp_path
+):
+    path = tmp_path / "image.tif"
+    bands = image.transpose("band", "y", "x")
+    bands.rio.to_raster(path)
+    content = path.read_bytes()
+    with pytest.raises(FileExistsError, match="exists already"):
+        predict_map(model, bands, out=path)
+    with pytest.raises(ValueError, match=r"image\.tif is no map .* remove this one first"):
+        predict_map(model, bands, out=path, overwrite=True)
+    assert path.read_bytes() == content
+    predict_map(model, placed, out=path, overwrite=True)
+
+
+@pytest.mark.parametrize("cog", [False, True])
+def test_a_geotiff_map_of_a_data_array_is_replaced(model, image, tmp_path, cog):
+    for _ in range(2):
+        predict_map(model, image, out=tmp_path / "map.tif", overwrite=True, cog=cog)
+    assert (tmp_path / "map.tif").exists()

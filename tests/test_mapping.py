@@ -484,6 +484,9 @@ def test_other_bands_than_those_of_the_training_are_an_error(scene):
     model = SVC().fit(*scene.labeled_pixels())
     with pytest.raises(ValueError, match="fitted on 8 bands, but the scene has 3"):
         predict_map(model, scene.select_bands(slice(3)))
+    model.dropped_bands_in_ = [2, 5]
+    with pytest.raises(ValueError, match=r"has 3: .* fitted without bands 2, 5 of their file\.$"):
+        predict_map(model, scene.select_bands(slice(3)))
 
 
 def test_other_wavelengths_than_those_of_the_training_are_an_error(scene):

@@ -40,6 +40,7 @@ from sklearn_hsiode.classifiers import PatchNetClassifier
 from sklearn_hsiode.classifiers._net import TrainingInterrupted
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._envi import envi_files
+from sklearn_hsiode.io.writers._files import check_place
 from sklearn_hsiode.persistence._model_file import describe_model, load_model, save_model
 from sklearn_hsiode.plotting import ClassificationMapDisplay
 from sklearn_hsiode.recipes._tuned import chosen_in_words
@@ -331,6 +332,7 @@ def _check_outputs(
             raise IsADirectoryError(f"{path} is a folder: name a file.")
         if path.exists() and not options.overwrite:
             raise FileExistsError(f"{path} exists already: name another file, or add --overwrite.")
+        check_place(path, overwrite=True, only_maps=is_zarr(path))
         folder = path.absolute().parent
         if not folder.is_dir():
             raise FileNotFoundError(f"There is no folder {folder} for {path.name}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import cloudpickle
 import numpy as np
 
 from sklearn_hsiode._cubes import ArrayCube, Cube
 from sklearn_hsiode._labels import unlabeled_value
+from sklearn_hsiode._mapping._engine import FEW
 from sklearn_hsiode._mapping._map_file import VARIABLES
 from sklearn_hsiode._mapping._windows import CONFIDENCES, Predicted, Window, WindowModel
 from sklearn_hsiode._scene import Scene
@@ -43,9 +46,19 @@ class DaskImage:
         return Scene(Cube(self.values), name=str(self.about["path"]), **known)
 
     def map(self, model: WindowModel, windows: Iterable[Window]) -> Any:
-        """The map as a Dask array, of shape (rows, cols) or (n_layers, rows, cols)."""
+        """The map as a Dask array, of shape (rows, cols) or (n_layers, rows, cols).
+
+        The model is copied, so that the map stays that of the estimator as it is now.
+        """
         from dask.array import block, from_delayed
 
+        try:
+            model = pickle.loads(cloudpickle.dumps(model))
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            raise ValueError(
+                f"{type(model.estimator).__name__} cannot be pickled ({error}), but a lazy map"
+                " keeps a copy of its estimator: give out=..., or compute the image first."
+            ) from error
         dtype = model.labeled(np.zeros(1, dtype=model.dtype)).dtype
         rows: dict[int, list[Any]] = {}
         for window, task in self._tasks(_finished, model, windows):
@@ -55,14 +68,12 @@ class DaskImage:
             row.append(from_delayed(task, shape, dtype))
         return block(list(rows.values()))
 
-    def predicted(
-        self, model: WindowModel, windows: Iterable[Window], n_at_once: int
-    ) -> Generator[Predicted]:
-        """What a model predicts in windows, in their order, a few at a time."""
+    def predicted(self, model: WindowModel, windows: Iterable[Window]) -> Generator[Predicted]:
+        """What a model predicts in windows, in their order, a few for each worker at a time."""
         from dask.base import compute
 
         tasks = (task for _, task in self._tasks(_predicted, model, windows))
-        while some := [*islice(tasks, n_at_once)]:
+        while some := [*islice(tasks, FEW * _n_workers())]:
             yield from compute(*some)
 
     def _tasks(
@@ -108,6 +119,18 @@ class BlockModel:
             origin=tuple(part.start for part in window.around),
         )
         return self.model(part, window.inner)
+
+
+def _n_workers() -> int:
+    """Threads that compute tasks: those of a cluster, or what Dask is told, or all cores."""
+    from dask import config
+    from dask.base import get_scheduler
+    from dask.system import CPU_COUNT
+
+    cluster: Any = getattr(get_scheduler(), "__self__", None)  # the client, whose method it is
+    if hasattr(cluster, "nthreads"):
+        return max(sum(cluster.nthreads().values()), 1)
+    return config.get("num_workers", None) or CPU_COUNT
 
 
 def _predicted(shared: BlockModel, values: np.ndarray, window: Window) -> Predicted:

@@ -23,6 +23,7 @@ from sklearn_hsiode._memory import MAPPED, n_items
 from sklearn_hsiode._scene import Scene
 from sklearn_hsiode.io import read_scene
 from sklearn_hsiode.io.readers._data_array import is_data_array
+from sklearn_hsiode.io.writers._files import check_place
 
 
 @checked(
@@ -89,7 +90,8 @@ def predict_map(
         Write the GeoTIFF as a Cloud Optimized GeoTIFF, with overviews: of classes the nearest
         pixel, of probabilities and confidence the mean.
     overwrite : bool, default=False
-        Replace an existing `out`.
+        Replace an existing `out`. Of Zarr stores, only maps of this package are replaced, and for
+        a DataArray, which does not always tell its file, of GeoTIFFs likewise.
     verify : bool, default=True
         Read a GeoTIFF back when it is written, and compare it with what went in: GDAL tells
         nobody of a disk that is full.
@@ -111,20 +113,21 @@ def predict_map(
         Without `out`, of a DataArray, a DataArray of the same values: (y, x), (class, y, x) or
         (measure, y, x), with the coordinates and the CRS of the image, nodata as the attribute
         `_FillValue`, and the names of the classes as `class_names`, in the order of the labels
-        in `flag_values` or along `class`. It is lazy where the image is Dask-backed.
+        in `flag_values` or along `class`. It is lazy where the image is Dask-backed, and keeps a
+        copy of the estimator as it is then.
 
     Raises
     ------
     NotFittedError
         When the estimator is not fitted.
     ValueError
-        For an unknown method, a window below one pixel, a scene of other bands than the
-        estimator was fitted with (another number, or at other wavelengths where both are
-        known), a scene of which no pixel is to be predicted, a map
-        without `out` in which 0 would be a class, an `out` that is the file of the scene or a
-        folder that is no Zarr store, unlabelled pixels that are to be skipped in a scene without
-        labels, a DataArray of other dimensions, `n_jobs` with a Dask-backed one, or `cog` with
-        an `out` that does not end in ``.tif``.
+        For an unknown method, a window below one pixel, a scene of other bands than the estimator
+        was fitted with (another number, or at other wavelengths where both are known), a scene of
+        which no pixel is to be predicted, a map without `out` in which 0 would be a class, an
+        `out` that is the file of the scene or something else that is not replaced, unlabelled
+        pixels that are to be skipped in a scene without labels, an estimator that cannot be
+        pickled and a lazy map, a rotated grid in a Zarr store, a DataArray of other dimensions,
+        `n_jobs` with a Dask-backed one, or `cog` with an `out` that does not end in ``.tif``.
     TypeError
         When the estimator is no classifier, or an argument of another type.
     AttributeError
@@ -174,10 +177,12 @@ def predict_map(
     _check(estimator, scene, method, window, skip_unlabeled)
     model = WindowModel(estimator, method, skip_unlabeled)
     _check_output(out, cog, [*scene.files, *_files_of(image)], model)
+    if image is not None and out is not None:  # which may be the image, or a part of it
+        check_place(out, overwrite=overwrite, only_maps=True)
     names = display_names(model.classes, scene.class_names if class_names is None else class_names)
     places = [*windows(scene.shape[:2], window, model.reach)]
-    n_at_once = n_items(MAPPED, window**2 * max(model.n_layers, 1) * model.dtype.itemsize)
     if lazy is None:
+        n_at_once = n_items(MAPPED, window**2 * max(model.n_layers, 1) * model.dtype.itemsize)
         parts = _parts(scene, places)
         results = mapped(model, parts, len(places), n_jobs=n_jobs, n_at_once=n_at_once)
     elif n_jobs is not None:
@@ -188,7 +193,7 @@ def predict_map(
     elif out is None:
         return as_data_array(lazy.map(model, places), image, model, names)
     else:
-        results = lazy.predicted(model, places, n_at_once)
+        results = lazy.predicted(model, places)
     bar = tqdm(results, desc="map", unit="window", total=len(places), disable=not progress)
     n_predicted = 0
     with closing(results), bar:
@@ -247,19 +252,22 @@ def _check_bands(estimator: Any, scene: Scene) -> None:
     """Refuse a scene of other bands than those of the training, as far as these are known."""
     n_bands = getattr(estimator, "n_features_in_", scene.n_bands)
     here = sorted(scene.dropped_bands)
+    there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
+    fitted_without = (
+        f"The estimator was fitted without bands {', '.join(map(str, there))} of their file"
+    )
     if n_bands != scene.n_bands:
         without = f" (without {', '.join(map(str, here))} of its file)" if here else ""
         raise ValueError(
             f"The estimator was fitted on {n_bands} bands, but the scene has {scene.n_bands}"
             f"{without}: give it the same bands, in the same order."
+            f"{f' {fitted_without}.' if there else ''}"
         )
     wavelengths = fitted_wavelengths(estimator, scene.n_bands)
     check_wavelengths(scene.wavelengths, wavelengths, type(estimator).__name__)
-    there = list(getattr(estimator, "dropped_bands_in_", []))  # which a model file tells
     if (wavelengths is None or scene.wavelengths is None) and there and here and there != here:
         raise ValueError(
-            f"The estimator was fitted without bands {', '.join(map(str, there))} of their file,"
-            f" but this scene is without bands {', '.join(map(str, here))}."
+            f"{fitted_without}, but this scene is without bands {', '.join(map(str, here))}."
         )
 
 

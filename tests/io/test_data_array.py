@@ -67,3 +67,22 @@ def test_complex_values_are_refused(write):
 def test_a_variable_is_refused_in_a_line(write):
     with pytest.raises(ValueError, match=r"variable is for \.mat, .* not for a DataArray: leave"):
         read_scene(data_array(write.cube()), variable="cube")
+
+
+@pytest.mark.filterwarnings("ignore:Use .* matmul:PendingDeprecationWarning")  # of rioxarray
+@pytest.mark.parametrize(
+    ("y", "is_regular"),
+    [
+        ([1, 3, 6, 10], False),
+        ([1.0, 2.0, 4.0, 5.0], False),
+        ([np.nan, 2.0, 3.0, 4.0], False),
+        ([40.0, 30.0, 20.0, 10.0], True),
+        (np.float32(5.8e6) + np.arange(4, dtype=np.float32) / 3, True),
+    ],
+)
+def test_irregular_coordinates_have_no_transform(write, caplog, y, is_regular):
+    pytest.importorskip("rioxarray")
+    coords = {"y": y, "x": np.arange(9) + 0.5}
+    scene = read_scene(data_array(write.cube()[:4], coords=coords))
+    assert (scene.transform is not None) == is_regular
+    assert ("along y are not equally spaced" in caplog.text) != is_regular

@@ -35,8 +35,9 @@ def read_data_array(array: Any) -> ArraySource:
     """The image in a DataArray of dimensions y, x and band, in any order.
 
     The wavelengths are a coordinate of the bands, in the unit of its attribute `units`. CRS and
-    transform are those of rioxarray, where it is installed, nodata is its own or the attribute
-    `_FillValue`.
+    transform are those of rioxarray, where it is installed; there is no transform where the
+    coordinates are not equally spaced, which a warning of the log tells. Nodata is rioxarray's or
+    the attribute `_FillValue`.
     """
     values = np.asarray(array.transpose(*image_dims(array)).values)
     return ArraySource(array=values, **about_data_array(array))
@@ -96,6 +97,25 @@ def _georeference(array: Any, y: Any, x: Any) -> tuple[Any, Any, Any]:
             )
         return None, None, fill
     rio = array.rio.set_spatial_dims(x_dim=x, y_dim=y).rio
-    transform = rio.transform()
+    irregular = [dim for dim in (y, x) if dim in array.coords and not _is_regular(array[dim])]
+    if irregular:
+        logger.warning(
+            "The DataArray's coordinates along %s are not equally spaced: its scene has no"
+            " transform.",
+            " and ".join(map(str, irregular)),
+        )
+    transform = None if irregular else rio.transform()
     nodata = fill if rio.nodata is None else rio.nodata
-    return rio.crs, None if transform.is_identity else transform, nodata
+    is_known = transform is not None and not transform.is_identity
+    return rio.crs, transform if is_known else None, nodata
+
+
+def _is_regular(coordinate: Any) -> bool:
+    """True unless some pixel lies a tenth of one, and more than rounding, from its place."""
+    values = np.asarray(coordinate.values)
+    if values.dtype.kind not in "iuf" or len(values) < 3:
+        return True
+    rounding = np.spacing(np.abs(values).max()) if values.dtype.kind == "f" else 0
+    values = values.astype(float)
+    places, step = np.linspace(values[0], values[-1], len(values), retstep=True)
+    return bool((np.abs(values - places) <= 0.1 * abs(step) + rounding).all())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -18,6 +17,7 @@ import numpy as np
 from sklearn_hsiode._atomic import complete_file
 from sklearn_hsiode._markup import visible
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io.writers._files import SOFTWARE, TAG, check_place, opened
 
 TILE = 256  # pixels; a multiple of 16, as GeoTIFF wants
 
@@ -86,8 +86,7 @@ class GeoTIFFWriter:
         self.categories = {
             value: (visible(name), color) for value, (name, color) in (categories or {}).items()
         }
-        if self.path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists already: name another file, or overwrite it.")
+        check_place(path, overwrite=overwrite, only_maps=False)
         rows, cols = scene.shape[:2]
         self.profile = {
             "driver": "GTiff",
@@ -117,7 +116,7 @@ class GeoTIFFWriter:
             if self.cog:
                 written = unfinished.with_name(f"plain-{unfinished.name}")
                 stack.push(partial(self._optimize, written, unfinished))
-            self._file = stack.enter_context(_opened(written, "w", **self.profile))
+            self._file = stack.enter_context(opened(written, "w", **self.profile))
             self._describe()
             self._stack = stack.pop_all()
         return self
@@ -170,7 +169,7 @@ class GeoTIFFWriter:
         if kind is not None:
             return
         try:
-            with _opened(path) as file:
+            with opened(path) as file:
                 is_whole = file.descriptions == tuple(self.bands) and all(
                     _checksum(file.read(window=window)) == checksum
                     for window, checksum in self._written
@@ -186,6 +185,7 @@ class GeoTIFFWriter:
         )
 
     def _describe(self) -> None:
+        self._file.update_tags(**{TAG: SOFTWARE})
         for number, name in enumerate(self.bands, start=1):
             self._file.set_band_description(number, name)
         if not self.categories:
@@ -210,19 +210,6 @@ class GeoTIFFWriter:
             name, _ = self.categories.get(value, ("", None))
             ElementTree.SubElement(names, "Category").text = name
         ElementTree.ElementTree(dataset).write(path, encoding="utf-8")
-
-
-def _opened(path: Path, mode: str = "r", **profile: Any) -> Any:
-    """A file of rasterio's; a scene without a transform has a map without one."""
-    try:
-        import rasterio
-    except ImportError as error:
-        raise ImportError(
-            "GeoTIFF files are written with rasterio: pip install 'sklearn-hsiode[raster]'."
-        ) from error
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        return rasterio.open(path, mode, **profile)
 
 
 def _checksum(layers: np.ndarray) -> int:

@@ -14,10 +14,10 @@ import numpy as np
 
 from sklearn_hsiode._atomic import complete_folder
 from sklearn_hsiode._scene import Scene
+from sklearn_hsiode.io.writers._files import ATTRIBUTE, SOFTWARE, check_place
 
 # Zarr 3 is a format that GDAL does not open with its default codec.
 FORMAT: Any = 2
-MARKS = (".zgroup", "zarr.json")  # one of which lies in every store of a group
 
 
 class ZarrWriter:
@@ -48,7 +48,10 @@ class ZarrWriter:
     FileExistsError
         When the folder exists and is not to be replaced.
     ValueError
-        When the folder that is to be replaced is no Zarr store.
+        When the folder that is to be replaced is no map of this package, or the scene's grid is
+        rotated.
+    TypeError
+        When the scene's transform is no affine.Affine.
     ImportError
         Without rioxarray, xarray or zarr.
     """
@@ -67,10 +70,8 @@ class ZarrWriter:
         overwrite: bool = False,
     ) -> None:
         self.path, self.scene, self.variable, self.layers = Path(path), scene, variable, layers
-        if self.path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists already: name another folder, or overwrite it.")
-        if self.path.is_dir() and not any((self.path / mark).exists() for mark in MARKS):
-            raise ValueError(f"{path} is a folder, but no Zarr store: name another one.")
+        check_place(path, overwrite=overwrite, only_maps=self.path.is_dir())
+        _check_grid(scene.transform)
         rows, cols = scene.shape[:2]
         side = min(chunk, rows), min(chunk, cols)
         self.profile: dict[str, Any] = {
@@ -93,7 +94,7 @@ class ZarrWriter:
                 "Zarr stores are written with xarray, rioxarray and zarr:"
                 " pip install 'sklearn-hsiode[xarray]'."
             ) from error
-        frame = xarray.Dataset(coords=self._coordinates())
+        frame = xarray.Dataset(coords=self._coordinates(), attrs={ATTRIBUTE: SOFTWARE})
         if self.scene.crs is not None:
             frame = frame.rio.write_crs(self.scene.crs)
             frame = frame.rio.write_coordinate_system() if "x" in frame.coords else frame
@@ -113,7 +114,7 @@ class ZarrWriter:
         return self
 
     def _coordinates(self) -> dict[str, Any]:
-        """Names of the layers, and the centres of pixels where these follow from row and column."""
+        """Names of the layers, and the centres of pixels where these are known."""
         from rioxarray.rioxarray import affine_to_coords
 
         coordinates: dict[str, Any] = {}
@@ -121,7 +122,7 @@ class ZarrWriter:
             name, along = self.layers
             coordinates[name] = np.asarray(along)
         transform = self.scene.transform
-        if transform is not None and transform.b == transform.d == 0:  # not rotated
+        if transform is not None:
             rows, cols = self.scene.shape[:2]
             coordinates |= affine_to_coords(transform, cols, rows)
         return coordinates
@@ -137,6 +138,22 @@ class ZarrWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, traceback)
+
+
+def _check_grid(transform: Any) -> None:
+    """Refuse what coordinates along rows and columns cannot tell."""
+    if transform is None:
+        return
+    if not hasattr(transform, "translation"):
+        raise TypeError(
+            f"The scene's transform must be an affine.Affine, got {type(transform).__name__}: make"
+            " the scene with Scene(..., transform=Affine(*transform))."
+        )
+    if transform.b or transform.d:
+        raise ValueError(
+            "The scene's grid is rotated, which the coordinates of a Zarr store cannot tell: write"
+            " a GeoTIFF, with a name in .tif."
+        )
 
 
 def _consolidate(folder: Path, kind: type[BaseException] | None, *_: Any) -> None:
