@@ -246,7 +246,9 @@ def test_the_same_command_goes_on_where_a_training_was_interrupted(
     assert "the same command" in capsys.readouterr().err.lower()
     monkeypatch.setattr("sklearn_hsiode.classifiers._training.EpochRecorder", EpochRecorder)
     assert run(*TRAIN, *files, *["--overwrite"] * kept) == 0
-    assert "goes on from epoch 3 of 3 (a.model.checkpoint)" in capsys.readouterr().out
+    assert (
+        f"goes on from epoch 3 of 3 ({tmp_path / 'a.model.checkpoint'})" in capsys.readouterr().out
+    )
     assert not (tmp_path / "a.model.checkpoint").exists()
     whole = [option if option != "a.model" else "b.model" for option in TRAIN]
     assert run(*whole, *files, "--no-checkpoint") == 0
@@ -284,7 +286,8 @@ def test_a_search_that_is_killed_goes_on_with_the_same_command(files, tmp_path, 
         assert run(*command) == 130
         assert "a.model.checkpoint keeps what is finished: the same" in capsys.readouterr().err
     assert run(*command) == 0
-    assert "GridSearch: 4 fits are finished, in a.model.checkpoint" in capsys.readouterr().out
+    folder = tmp_path / "a.model.checkpoint"
+    assert f"GridSearch: 4 fits are finished, in {folder}" in capsys.readouterr().out
     assert not (tmp_path / "a.model.checkpoint").exists()
 
 
